@@ -1,0 +1,8 @@
+"""The routes of accounts."""
+
+from __future__ import annotations
+
+from crm_core.http.crud import crud_router
+from crm_core.accounts.schemas import ACCOUNT
+
+ROUTERS = (crud_router(ACCOUNT),)

@@ -1,0 +1,1 @@
+"""Activities: what people do or have to do."""

@@ -1,0 +1,7 @@
+"""``python -m crm_core.cli``."""
+
+from __future__ import annotations
+
+from crm_core.cli.main import main
+
+main()

@@ -1,0 +1,89 @@
+"""``crm serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Annotated, Any
+
+import typer
+
+from crm_core.cli.output import ExitCode, fail
+from crm_core.cli.session import Database, require_migrated, settings_for
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes any free one.")] = 8000,
+    workers: Annotated[int, typer.Option(help="How many processes serve.", min=1)] = 1,
+    database: Database = None,
+) -> None:
+    """Serve the REST API and its documentation page (/docs)."""
+    settings = settings_for(database)
+    require_migrated(settings)
+    try:
+        listener = socket.create_server((host, port), backlog=1024)
+    except OSError as error:
+        fail(f"cannot listen on {host}:{port}: {error.strerror or error}", ExitCode.ENVIRONMENT)
+    if workers == 1:
+        _worker(settings, listener, announce=True)
+        return
+    _supervise(settings, listener, workers)
+
+
+def _worker(settings: Any, listener: socket.socket, *, announce: bool) -> None:
+    asyncio.run(_serve(settings, listener, announce=announce))
+
+
+async def _serve(settings: Any, listener: socket.socket, *, announce: bool) -> None:
+    import uvicorn  # noqa: PLC0415 - commands import what they use
+
+    from crm_core.app import create_app  # noqa: PLC0415 - as above
+    from crm_core.runtime import Runtime  # noqa: PLC0415 - as above
+
+    runtime = await Runtime.open(settings)
+    config = uvicorn.Config(create_app(runtime), log_level="warning", access_log=False, server_header=False)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.01)
+    if announce and server.started:
+        _announce(listener)
+    await task
+
+
+def _announce(listener: socket.socket) -> None:
+    address, port = listener.getsockname()[:2]
+    typer.echo(f"listening on http://{address}:{port}")
+
+
+def _supervise(settings: Any, listener: socket.socket, workers: int) -> None:
+    """Run several workers on one listening socket; a worker that dies is replaced."""
+    import multiprocessing  # noqa: PLC0415 - commands import what they use
+    import signal  # noqa: PLC0415 - as above
+    from multiprocessing.connection import wait  # noqa: PLC0415 - as above
+
+    context = multiprocessing.get_context("spawn")
+    stopping = False
+
+    def stop(*_: Any) -> None:
+        nonlocal stopping
+        stopping = True
+        for process in processes:
+            process.terminate()
+
+    def start() -> Any:
+        process = context.Process(target=_worker, args=(settings, listener), kwargs={"announce": False})
+        process.start()
+        return process
+
+    processes = [start() for _ in range(workers)]
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    _announce(listener)
+    while processes:
+        wait([process.sentinel for process in processes])
+        for process in [each for each in processes if not each.is_alive()]:
+            processes.remove(process)
+            if not stopping:
+                processes.append(start())

@@ -1,0 +1,1 @@
+"""Contacts: people, and the ways to reach anybody."""

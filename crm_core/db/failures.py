@@ -1,0 +1,140 @@
+"""What the drivers complain about, told in the core's own words, the same for every database."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKeyConstraint, Insert, Update, bindparam, select
+
+from crm_core.db.statements import SQLITE, Statement
+from crm_core.errors import DatabaseError, Duplicate, InvalidInput, ReferenceNotFound
+from crm_core.schema import core, platform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Table
+
+    from crm_core.db.connection import Connection
+    from crm_core.db.unit import Write
+
+_KEY = re.compile(r"Key \((?P<columns>[^)]*)\)=")
+
+
+@contextmanager
+def translated(connection: Connection, writes: Sequence[Write]) -> Iterator[None]:
+    """Turn constraint violations and lost connections into errors of the core."""
+    if connection.dialect is SQLITE:
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            raise _from_sqlite(connection, writes, error) from error
+        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            message = f"the database refused the operation: {error}; nothing of it was kept, try again"
+            raise DatabaseError(message) from error
+    else:
+        import asyncpg  # noqa: PLC0415 - only where PostgreSQL is in use
+
+        try:
+            yield
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise _from_postgres(error) from error
+        except asyncpg.DataError as error:
+            message = f"a value does not fit its column: {error}"
+            raise InvalidInput(message) from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            message = f"the database refused the operation: {error}; nothing of it was kept, try again"
+            raise DatabaseError(message) from error
+
+
+def _from_postgres(error: Any) -> Exception:
+    table, constraint = error.table_name or "record", error.constraint_name or ""
+    columns = _columns_of(table, constraint)
+    if not columns:
+        match = _KEY.search(error.detail or "")
+        columns = _columns(match["columns"]) if match else []
+    if error.sqlstate == "23505":
+        return _duplicate(table, columns)
+    if error.sqlstate == "23503":
+        return _missing(table, columns)
+    return _broken_rule(table, constraint or error.column_name or str(error))
+
+
+def _from_sqlite(connection: Connection, writes: Sequence[Write], error: sqlite3.IntegrityError) -> Exception:
+    text = str(error)
+    kind, _, what = text.partition(" constraint failed")
+    what = what.removeprefix(": ")
+    if kind == "UNIQUE":
+        if what.startswith("index "):
+            name = what.removeprefix("index ").strip("'")
+            return _duplicate(*_table_and_columns(name))
+        names = [part.strip() for part in what.split(",")]
+        return _duplicate(names[0].split(".")[0], _columns(", ".join(name.split(".")[-1] for name in names)))
+    if kind == "FOREIGN KEY":
+        for write in writes:
+            missing = _missing_reference(connection, write)
+            if missing:
+                return missing
+        return _missing("record", [])
+    table, _ = _table_and_columns(what)
+    return _broken_rule(table, what)
+
+
+def _table_and_columns(name: str) -> tuple[str, list[str]]:
+    """Return the table a constraint or index belongs to, and its columns without the tenant."""
+    for table in (*core.tables.values(), *platform.tables.values()):
+        for part in (*table.constraints, *table.indexes):
+            if part.name == name:
+                return str(table.name), [str(column.name) for column in part.columns if column.name != "tenant_id"]
+    return name.split(".")[0] or "record", []
+
+
+def _columns_of(table: str, name: str) -> list[str]:
+    found, columns = _table_and_columns(name)
+    return columns if found == table else []
+
+
+def _columns(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip().strip('"')) != "tenant_id"]
+
+
+def _duplicate(table: str, columns: list[str]) -> Duplicate:
+    named = " and ".join(columns) or "value"
+    message = f"{table}: this {named} is already taken; use another, or change the record that has it"
+    return Duplicate(message, record_type=table, fields=columns)
+
+
+def _missing(table: str, columns: list[str]) -> ReferenceNotFound:
+    named = " and ".join(columns) or "a reference"
+    message = f"{table}: {named} names a record that does not exist in this tenant; create it first or leave it empty"
+    return ReferenceNotFound(message, record_type=table, fields=columns)
+
+
+def _broken_rule(table: str, rule: str) -> InvalidInput:
+    message = f"{table}: the values break the rule {rule}"
+    return InvalidInput(message, record_type=table, rule=rule)
+
+
+def _missing_reference(connection: Connection, write: Write) -> ReferenceNotFound | None:
+    """Look which reference is missing: SQLite does not say. Runs only after a failure."""
+    construct = write.statement.construct
+    if not isinstance(construct, (Insert, Update)):
+        return None
+    table: Table = construct.table  # type: ignore[assignment]
+    for constraint in table.constraints:
+        if isinstance(constraint, ForeignKeyConstraint) and _dangling(connection, constraint, write):
+            return _missing(str(table.name), [str(name) for name in constraint.column_keys if name != "tenant_id"])
+    return None
+
+
+def _dangling(connection: Connection, constraint: ForeignKeyConstraint, write: Write) -> bool:
+    values = [write.values.get(name) for name in constraint.column_keys]
+    if any(value is None for value in values) or constraint.referred_table.name == "record":
+        return False
+    targets = [element.column for element in constraint.elements]
+    conditions = [target == bindparam(f"v{index}", type_=target.type) for index, target in enumerate(targets)]
+    statement = Statement(select(targets[0]).where(*conditions).limit(1))
+    return not connection.fetch(statement, {f"v{index}": value for index, value in enumerate(values)})

@@ -1,0 +1,260 @@
+"""Bringing a database to the schema of this version: core, platform and plugins, each with its own history.
+
+Everything asked for in one call happens in one transaction: afterwards either all of it is there or nothing changed.
+Alembic runs the revisions; the connection, the transaction and the version tables are given to it from here, so a
+script location is a folder with `versions/` and needs neither an `env.py` nor an ini file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from crm_core.db.names import plugin_schema
+from crm_core.db.sqlite_ddl import sqlite_engine
+from crm_core.errors import CrmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from alembic.runtime.migration import RevisionStep
+    from sqlalchemy.engine import Connection
+
+__all__ = [
+    "LOCATIONS",
+    "MigrationFailed",
+    "MigrationReport",
+    "MigrationStep",
+    "current",
+    "current_revision",
+    "in_transaction",
+    "migrate",
+    "migrate_plugin",
+    "script_directory",
+    "upgrade_connection",
+    "upgrade_core_connection",
+    "upgrade_plugin_connection",
+]
+
+T = TypeVar("T")
+
+LOCATIONS = {
+    "core": Path(__file__).parent / "migrations" / "core",
+    "plat": Path(__file__).parent / "migrations" / "platform",
+}
+"""Where the revisions of the product's own schemas are, in the order they run in."""
+
+_SQLITE = "sqlite:///"
+_POSTGRESQL = "postgresql://"
+# Any number will do as long as every version uses this one: it is what migrations of one database queue for.
+_LOCK = 7_205_759_403_792_794
+# Long enough for a busy server's transactions to end, short enough not to make its writers queue behind us.
+_LOCK_TIMEOUT = "10s"
+_VERSION_TABLE = "alembic_version"
+
+
+class MigrationFailed(CrmError):
+    """A database could not be brought to the schema asked for; it is as it was before."""
+
+    code = "migration_failed"
+    status = 500
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStep:
+    """What happened to one schema: its revision before and after; None is "not there yet"."""
+
+    schema: str
+    before: str | None
+    after: str | None
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether any revision ran."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReport:
+    """What happened to each schema, in order."""
+
+    steps: tuple[MigrationStep, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether any revision ran."""
+        return any(step.changed for step in self.steps)
+
+
+def migrate(url: str) -> MigrationReport:
+    """Bring core and platform of a database to this version, in one transaction."""
+    return in_transaction(url, upgrade_core_connection)
+
+
+def migrate_plugin(url: str, plugin_id: str, script_location: str, target: str = "head") -> MigrationStep:
+    """Bring a plugin's own tables to a revision of its own history, in one transaction."""
+
+    def upgrade(connection: Connection) -> MigrationStep:
+        return upgrade_plugin_connection(connection, plugin_id, script_location, target)
+
+    return in_transaction(url, upgrade)
+
+
+def current(url: str) -> dict[str, str | None]:
+    """Tell the revisions of core and platform; None is "not there yet"."""
+
+    def revisions(connection: Connection) -> dict[str, str | None]:
+        return {schema: current_revision(connection, schema) for schema in LOCATIONS}
+
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        return dict.fromkeys(LOCATIONS)  # asking must not create the file
+    return in_transaction(url, revisions, read_only=True)
+
+
+def upgrade_core_connection(connection: Connection) -> MigrationReport:
+    """Do what `migrate` does, in the caller's transaction."""
+    return MigrationReport(
+        tuple(upgrade_connection(connection, schema, location) for schema, location in LOCATIONS.items())
+    )
+
+
+def upgrade_plugin_connection(
+    connection: Connection, plugin_id: str, script_location: str, target: str = "head"
+) -> MigrationStep:
+    """Do what `migrate_plugin` does, in the caller's transaction."""
+    return upgrade_connection(connection, plugin_schema(plugin_id), script_location, target)
+
+
+def upgrade_connection(
+    connection: Connection, schema: str, script_location: str | Path, target: str = "head"
+) -> MigrationStep:
+    """Run the revisions in a folder that a schema does not have yet, in the caller's transaction.
+
+    On PostgreSQL the schema is created if it is missing. The revisions that have run are kept in the schema's own
+    table `alembic_version`.
+    """
+    if not connection.in_transaction():
+        raise MigrationFailed(f"migrating {schema}: begin a transaction first, so that a failure leaves nothing behind")
+    _create_schema(connection, schema)
+    before = current_revision(connection, schema)
+    try:
+        scripts = script_directory(script_location)
+        wanted = _revision(scripts, target)
+        _run_revisions(connection, schema, scripts, target)
+    except CommandError as error:
+        raise MigrationFailed(
+            f"migrating {schema} from {before or 'nothing'} to {target} with {script_location}: {error}."
+            " If the database was written by a newer version, use that version or restore the backup from before it",
+            schema=schema,
+            before=before,
+        ) from error
+    after = current_revision(connection, schema)
+    if after != wanted:
+        raise MigrationFailed(
+            f"{schema} is at {after} and cannot go to {target}: migrations go only forward; restore a backup",
+            schema=schema,
+            before=before,
+        )
+    return MigrationStep(schema, before, after)
+
+
+def current_revision(connection: Connection, schema: str) -> str | None:
+    """Tell the revision a schema is at; None is "not there yet"."""
+    options = {"version_table": _VERSION_TABLE, "version_table_schema": schema}
+    heads = MigrationContext.configure(connection, opts=options).get_current_heads()
+    if len(heads) > 1:
+        raise MigrationFailed(
+            f"{schema} is at several revisions at once, {', '.join(heads)}: merge them in one revision"
+        )
+    return heads[0] if heads else None
+
+
+def script_directory(location: str | Path) -> ScriptDirectory:
+    """Open a folder of revisions; the revisions are in its folder `versions`."""
+    config = Config()
+    config.set_main_option("script_location", str(location).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config)
+
+
+def in_transaction(url: str, function: Callable[[Connection], T], *, read_only: bool = False) -> T:
+    """Run a function in one transaction on a database, while no other migration runs on it.
+
+    A `read_only` function waits for nobody and keeps nobody waiting.
+    """
+    if url.startswith(_SQLITE):
+        engine = sqlite_engine(url.removeprefix(_SQLITE), read_only=read_only)
+        try:
+            with engine.begin() as connection:
+                return function(connection)
+        finally:
+            engine.dispose()
+    if url.startswith(_POSTGRESQL):
+        return _run_to_end(_in_postgresql_transaction(url, function, read_only=read_only))
+    raise MigrationFailed(
+        f"database URL {url!r}: write {_SQLITE}<file> or {_POSTGRESQL}<user>:<password>@<host>/<database>"
+    )
+
+
+def _run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    work.close()
+    raise MigrationFailed("this thread runs an event loop, which a migration would block: use asyncio.to_thread")
+
+
+async def _in_postgresql_transaction(url: str, function: Callable[[Connection], T], *, read_only: bool) -> T:
+    import asyncpg  # noqa: PLC0415 - only the database in use is imported
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as above
+
+    # The driver reads the URL itself, so that it means here what it means to the server.
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=sa.NullPool
+    )
+    try:
+        async with engine.begin() as connection:
+            if read_only:
+                await connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            else:
+                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+            return await connection.run_sync(function)
+    finally:
+        await engine.dispose()
+
+
+def _create_schema(connection: Connection, schema: str) -> None:
+    # Asked first: IF NOT EXISTS demands the right to create even where there is nothing to create.
+    if connection.dialect.name == "postgresql" and not sa.inspect(connection).has_schema(schema):
+        connection.execute(sa.schema.CreateSchema(schema))
+
+
+def _revision(scripts: ScriptDirectory, target: str) -> str | None:
+    # Alembic's "base", the state before any revision, has no script.
+    return getattr(scripts.get_revision(target), "revision", None)
+
+
+def _run_revisions(connection: Connection, schema: str, scripts: ScriptDirectory, target: str) -> None:
+
+    def missing(revision: tuple[str, ...], _context: MigrationContext) -> Iterable[RevisionStep]:
+        return scripts._upgrade_revs(target, revision)  # type: ignore[arg-type]  # noqa: SLF001 - as alembic.command does
+
+    with EnvironmentContext(Config(), scripts, fn=missing, destination_rev=target) as environment:
+        environment.configure(
+            connection=connection,
+            version_table=_VERSION_TABLE,
+            version_table_schema=schema,
+            transactional_ddl=True,
+        )
+        environment.run_migrations()

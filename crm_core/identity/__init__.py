@@ -1,0 +1,1 @@
+"""Identity: tenants, principals, roles, permissions and API keys."""

@@ -1,0 +1,9 @@
+"""The record types of pipelines."""
+
+from __future__ import annotations
+
+from crm_core.records.entity import Entity
+from crm_core.schema import pipeline, stage
+
+PIPELINE = Entity("pipeline", "pipelines", pipeline)
+STAGE = Entity("stage", "stages", stage)

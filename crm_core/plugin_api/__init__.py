@@ -1,0 +1,1 @@
+"""The SDK's protocols over the core's services: contexts as plugins see them."""

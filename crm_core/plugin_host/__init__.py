@@ -1,0 +1,1 @@
+"""The plugin host: the only code that knows pluggy, entry points and manifests."""

@@ -1,0 +1,122 @@
+"""The plugins of one process: what is loaded, and what each tenant has enabled right now."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select
+
+from crm_core.db.statements import Statement
+from crm_core.plugin_host.discovery import Discovered, discover
+from crm_core.plugin_host.dispatch import TenantPlugins
+from crm_core.plugin_host.fields import FieldTables
+from crm_core.plugin_host.registry import Registry, load, settings_of
+from crm_core.plugin_host.resolver import resolve
+from crm_core.plugin_host.state import PluginState
+from crm_core.schema import plugin, plugin_tenant
+from plugin_sdk import SettingError, __version__ as sdk_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    from crm_core.db.connection import Connection
+    from plugin_sdk import Job
+    from plugin_sdk.http import Route
+
+logger = logging.getLogger("crm_core.plugin_host")
+
+INSTALLED = Statement(select(plugin.c.id, plugin.c.version, plugin.c.state, plugin.c.reason, plugin.c.manifest))
+_ENABLED = Statement(
+    select(plugin_tenant.c.plugin, plugin_tenant.c.settings).where(
+        plugin_tenant.c.tenant_id == bindparam("tenant_id", type_=plugin_tenant.c.tenant_id.type),
+        plugin_tenant.c.enabled.is_(True),
+    )
+)
+
+
+class PluginHost:
+    """Loads installed plugins once per process and keeps each tenant's enabled set."""
+
+    def __init__(self, discovered: Sequence[Discovered], registry: Registry, refused: Mapping[str, str]) -> None:
+        """Use ``start``."""
+        self.discovered = {each.id: each for each in discovered}
+        self.registry = registry
+        registry.refused = {**refused, **registry.refused}
+        self.refused = registry.refused
+        self.fields = FieldTables(loaded.manifest for loaded in registry.plugins.values())
+        self.jobs: dict[str, Sequence[Job]] = self._collect("scheduled_jobs")
+        self.routes: dict[str, Sequence[Route]] = self._collect("routes")
+        self._tenants: dict[UUID, TenantPlugins] = {}
+
+    @classmethod
+    def start(
+        cls, connection: Connection, *, core_version: str, discovered: Sequence[Discovered] | None = None
+    ) -> PluginHost:
+        """Load the plugins that are installed in this database and fit; each other one keeps its reason."""
+        found = list(discover() if discovered is None else discovered)
+        rows = {row[0]: row for row in connection.fetch(INSTALLED, {})}
+        chosen, refused = _choose(found, rows)
+        manifests = [each.manifest for each in chosen if each.manifest]
+        resolution = resolve(manifests, core_version=core_version, sdk_version=sdk_version)
+        by_id = {each.id: each for each in chosen}
+        registry = load(
+            [by_id[name] for name in resolution.order], core_version=core_version, database=connection.dialect.name
+        )
+        host = cls(found, registry, {**refused, **resolution.refused})
+        for name, reason in host.refused.items():
+            if name in rows:
+                logger.error("plugin %s is not loaded: %s", name, reason)
+        return host
+
+    def tenant(self, connection: Connection, tenant_id: UUID) -> TenantPlugins:
+        """Return the tenant's enabled plugins, read at most once between changes."""
+        found = self._tenants.get(tenant_id)
+        if found is None:
+            found = self._tenants[tenant_id] = self._load_tenant(connection, tenant_id)
+        return found
+
+    def forget(self) -> None:
+        """Drop what is known of tenants: something has changed, here or in another process."""
+        self._tenants = {}
+
+    def _load_tenant(self, connection: Connection, tenant_id: UUID) -> TenantPlugins:
+        enabled: dict[str, Mapping[str, Any]] = {}
+        for name, settings in connection.fetch(_ENABLED, {"tenant_id": tenant_id}):
+            loaded = self.registry.plugins.get(name)
+            if loaded is None:
+                continue
+            try:
+                enabled[name] = settings_of(loaded, settings or {})
+            except SettingError as error:
+                logger.error("plugin %s is not called for tenant %s: %s", loaded.label, tenant_id, error)  # noqa: TRY400 - the text says it all
+        return TenantPlugins(self.registry, self.fields, enabled)
+
+    def _collect(self, hook: str) -> dict[str, Any]:
+        collected: dict[str, Any] = {}
+        for call in self.registry.calls.get(hook, ()):
+            collected[call.plugin.id] = tuple(call.function())
+        return collected
+
+
+def _choose(found: Iterable[Discovered], rows: Mapping[str, Any]) -> tuple[list[Discovered], dict[str, str]]:
+    """Return the plugins to load: those whose database side matches the package that is here."""
+    chosen: list[Discovered] = []
+    refused: dict[str, str] = {}
+    for each in found:
+        row = rows.get(each.id)
+        if each.manifest is None:
+            refused[each.id] = each.problem or f"plugin {each.id} has no usable manifest"
+        elif row is None or row[2] == PluginState.REMOVED:
+            refused[each.id] = f"{each.label} is not installed in this database; run crm plugin install {each.id}"
+        elif row[1] != each.manifest.version_text:
+            refused[each.id] = (
+                f"{each.label}: the database has version {row[1]}; run crm plugin upgrade {each.id} "
+                f"or bring back the package of {row[1]}"
+            )
+        elif row[2] == PluginState.QUARANTINED:
+            refused[each.id] = f"{each.label} is quarantined: {row[3]}"
+        else:
+            chosen.append(each)
+    return chosen, refused

@@ -1,0 +1,202 @@
+"""Take a plugin into a database, to another version, or out of it: one transaction each, all or nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+import plugin_sdk
+from crm_core.db.migrate import in_transaction, upgrade_plugin_connection
+from crm_core.errors import PluginError
+from crm_core.plugin_host import namespace
+from crm_core.plugin_host.registry import load
+from crm_core.plugin_host.resolver import resolve
+from crm_core.plugin_host.state import PluginState
+from crm_core.schema import epoch, field_def, plugin, plugin_history, plugin_tenant
+from crm_core.schema.ids import new_id
+from plugin_sdk import Manifest, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from crm_core.plugin_host.discovery import Discovered
+
+
+def install(url: str, found: Sequence[Discovered], name: str, *, core_version: str, actor: str) -> Manifest:
+    """Install a discovered plugin, or bring an installed one to the version of its package.
+
+    Its code is imported and checked first. Migrations, field tables and the registry change in one
+    transaction. Raises PluginError with the reason; the database is then as it was.
+    """
+    each = _find(found, name)
+    manifest = _require_fit(found, each, core_version, _dialect(url))
+
+    def change(connection: Connection) -> None:
+        before = _row(connection, name)
+        _require_newer(each, before)
+        package = each.package
+        if manifest.tables and package is not None:
+            upgrade_plugin_connection(connection, name, str(package / "migrations"))
+        namespace.sync_fields(connection, manifest)
+        namespace.isolate_all(connection, name)
+        _store(connection, manifest, before)
+        _define_fields(connection, manifest)
+        action = "upgraded" if before is not None and before.version != manifest.version_text else "installed"
+        record_history(connection, manifest, action, actor, {"from": before.version if before else None})
+        advance(connection)
+
+    in_transaction(url, change)
+    return manifest
+
+
+def uninstall(url: str, name: str, *, drop: bool, actor: str) -> Manifest:
+    """Take a plugin out for every tenant; its data stays in its namespace, or is dropped with ``drop``.
+
+    Works from the stored manifest: the plugin's package may be gone already.
+    """
+
+    def change(connection: Connection) -> Manifest:
+        row = _row(connection, name)
+        if row is None or (row.state == PluginState.REMOVED and not drop):
+            message = f"plugin {name} is not installed; crm plugin list shows those that are"
+            raise PluginError(message, plugin=name)
+        manifest = Manifest.from_json(row.manifest)
+        _require_unneeded(connection, manifest)
+        connection.execute(sa.update(plugin_tenant).where(plugin_tenant.c.plugin == name).values(enabled=False))
+        if drop:
+            namespace.drop(connection, name)
+            connection.execute(sa.delete(field_def).where(field_def.c.plugin == name))
+            connection.execute(sa.delete(plugin_tenant).where(plugin_tenant.c.plugin == name))
+        else:
+            connection.execute(sa.update(field_def).where(field_def.c.plugin == name).values(state="retired"))
+        reason = "its data was dropped" if drop else f"its data is kept in {namespace.schema_of(name)}"
+        values = {"state": PluginState.REMOVED.value, "reason": reason, "updated_at": now()}
+        connection.execute(sa.update(plugin).where(plugin.c.id == name).values(values))
+        record_history(connection, manifest, "uninstalled", actor, {"data": "dropped" if drop else "kept"})
+        advance(connection)
+        return manifest
+
+    return in_transaction(url, change)
+
+
+def _find(found: Sequence[Discovered], name: str) -> Discovered:
+    each = next((plugin for plugin in found if plugin.id == name), None)
+    if each is None:
+        there = ", ".join(plugin.id for plugin in found) or "none"
+        message = f"no package of plugin {name!r} is installed in this environment; pip install it first (found: {there})"
+        raise PluginError(message, plugin=name)
+    if each.manifest is None:
+        raise PluginError(each.problem or f"plugin {name} has no usable manifest", plugin=name)
+    return each
+
+
+def _require_fit(found: Sequence[Discovered], each: Discovered, core_version: str, database: str) -> Manifest:
+    """Resolve and load the plugin with those it needs; raise with the reason if it does not fit."""
+    manifests = [plugin.manifest for plugin in found if plugin.manifest is not None]
+    resolution = resolve(manifests, core_version=core_version, sdk_version=plugin_sdk.__version__)
+    reason = resolution.refused.get(each.id)
+    if reason is None:
+        by_id = {plugin.id: plugin for plugin in found}
+        registry = load([by_id[name] for name in resolution.order], core_version=core_version, database=database)
+        reason = registry.refused.get(each.id)
+    if reason is not None or each.manifest is None:
+        raise PluginError(reason or f"{each.id} cannot be used", plugin=each.label)
+    return each.manifest
+
+
+def _require_newer(each: Discovered, before: Any) -> None:
+    if before is None or each.manifest is None or before.state == PluginState.REMOVED:
+        return
+    if each.manifest.version < parse_version(before.version):
+        message = (
+            f"{each.label} is older than the installed {before.version}; migrations go only forward. "
+            f"Install the package of {before.version} or newer"
+        )
+        raise PluginError(message, plugin=each.label)
+
+
+def _require_unneeded(connection: Connection, manifest: Manifest) -> None:
+    rows = connection.execute(sa.select(plugin.c.id, plugin.c.manifest, plugin.c.state)).all()
+    needing = [
+        row.id for row in rows if row.state != PluginState.REMOVED and manifest.id in row.manifest.get("requires", {})
+    ]
+    if needing:
+        message = f"{manifest.label} is needed by {', '.join(needing)}; uninstall them first"
+        raise PluginError(message, plugin=manifest.label, needed_by=needing)
+
+
+def _store(connection: Connection, manifest: Manifest, before: Any) -> None:
+    values = {
+        "version": manifest.version_text,
+        "state": PluginState.LOADED.value,
+        "reason": None,
+        "manifest": manifest.to_json(),
+        "updated_at": now(),
+    }
+    if before is None:
+        connection.execute(sa.insert(plugin).values(id=manifest.id, installed_at=now(), **values))
+    else:
+        connection.execute(sa.update(plugin).where(plugin.c.id == manifest.id).values(values))
+
+
+def _define_fields(connection: Connection, manifest: Manifest) -> None:
+    """Rewrite the field registry of a plugin: fields that are no longer declared are retired, never dropped."""
+    connection.execute(sa.update(field_def).where(field_def.c.plugin == manifest.id).values(state="retired"))
+    for spec in manifest.fields:
+        key = (
+            (field_def.c.plugin == manifest.id)
+            & (field_def.c.record_type == spec.record_type)
+            & (field_def.c.field_key == spec.key)
+        )
+        values: Mapping[str, Any] = {
+            "kind": str(spec.kind),
+            "label": dict(spec.label),
+            "spec": {"choices": list(spec.choices), "computed": spec.computed, "writable": str(spec.writable)},
+            "searchable": spec.searchable,
+            "pii": spec.pii,
+            "state": "active",
+        }
+        if not connection.execute(sa.update(field_def).where(key).values(values)).rowcount:
+            names = {"plugin": manifest.id, "record_type": spec.record_type, "field_key": spec.key}
+            connection.execute(sa.insert(field_def).values(**names, **values))
+
+
+def record_history(
+    connection: Connection, manifest: Manifest, action: str, actor: str, detail: Mapping[str, Any]
+) -> None:
+    """Add a line to the plugin's history."""
+    row = {
+        "id": new_id(),
+        "at": now(),
+        "plugin": manifest.id,
+        "version": manifest.version_text,
+        "tenant_id": None,
+        "action": action,
+        "detail": dict(detail),
+        "actor": actor,
+    }
+    connection.execute(sa.insert(plugin_history).values(row))
+
+
+def advance(connection: Connection) -> None:
+    """Raise the epoch, so that running processes notice."""
+    changed = connection.execute(sa.update(epoch).where(epoch.c.scope == "state").values(value=epoch.c.value + 1))
+    if not changed.rowcount:
+        connection.execute(sa.insert(epoch).values(scope="state", value=1))
+
+
+def _row(connection: Connection, name: str) -> Any:
+    return connection.execute(sa.select(plugin).where(plugin.c.id == name)).one_or_none()
+
+
+def _dialect(url: str) -> str:
+    return "sqlite" if url.startswith("sqlite") else "postgresql"
+
+
+def now() -> dt.datetime:
+    """Return the present moment (aware, UTC)."""
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,109 @@
+"""A plugin's own namespace: its tables as the database has them, made, read and dropped by the host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from crm_core.db.names import plugin_schema, sqlite_schema_prefix
+from crm_core.errors import PluginError
+from crm_core.plugin_host.fields import side_table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from plugin_sdk import Manifest
+
+schema_of = plugin_schema
+
+
+def tables(connection: Connection, plugin: str) -> list[str]:
+    """Return the tables that exist in a plugin's namespace, without its version table, by their declared names."""
+    schema = plugin_schema(plugin)
+    inspector = sa.inspect(connection)
+    if connection.dialect.name == "postgresql":
+        names = inspector.get_table_names(schema=schema) if inspector.has_schema(schema) else []
+    else:
+        prefix = sqlite_schema_prefix(schema)
+        found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").scalars()
+        names = [name.removeprefix(prefix) for name in found if name.startswith(prefix)]
+    return sorted(name for name in names if name != "alembic_version")
+
+
+def columns(connection: Connection, plugin: str, table: str) -> dict[str, str]:
+    """Return the columns of one of a plugin's tables with their database types."""
+    schema = plugin_schema(plugin)
+    if connection.dialect.name == "postgresql":
+        return {column["name"]: str(column["type"]) for column in sa.inspect(connection).get_columns(table, schema=schema)}
+    name = sqlite_schema_prefix(schema) + table
+    rows = connection.exec_driver_sql(f'PRAGMA table_info("{name}")').all()
+    return {row[1]: row[2] for row in rows}
+
+
+def sync_fields(connection: Connection, manifest: Manifest) -> None:
+    """Make the side tables fit the declared fields: missing tables and columns are added, none is dropped."""
+    for record_type in sorted({spec.record_type for spec in manifest.fields if not spec.computed}):
+        specs = [spec for spec in manifest.fields if spec.record_type == record_type and not spec.computed]
+        wanted = side_table(manifest.id, record_type, specs)
+        _ensure_schema(connection, manifest.id)
+        if str(wanted.name) not in tables(connection, manifest.id):
+            connection.execute(sa.schema.CreateTable(wanted))
+            for index in sorted(wanted.indexes, key=lambda each: str(each.name)):
+                connection.execute(sa.schema.CreateIndex(index))
+            _isolate_tenants(connection, wanted)
+        else:
+            _add_columns(connection, manifest, wanted)
+
+
+def isolate_all(connection: Connection, plugin: str) -> None:
+    """Put row security by tenant on every table of the plugin that has a tenant."""
+    for name in tables(connection, plugin):
+        if "tenant_id" in columns(connection, plugin, name):
+            _isolate_tenants(connection, sa.Table(name, sa.MetaData(schema=plugin_schema(plugin))))
+
+
+def drop(connection: Connection, plugin: str) -> None:
+    """Drop everything in the plugin's namespace; nothing outside it can depend on it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.schema.DropSchema(plugin_schema(plugin), cascade=True, if_exists=True))
+        return
+    prefix = sqlite_schema_prefix(plugin_schema(plugin))
+    found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+    for name in found:
+        if name.startswith(prefix):
+            connection.exec_driver_sql(f'DROP TABLE "{name}"')
+
+
+def _ensure_schema(connection: Connection, plugin: str) -> None:
+    schema = plugin_schema(plugin)
+    if connection.dialect.name == "postgresql" and not sa.inspect(connection).has_schema(schema):
+        connection.execute(sa.schema.CreateSchema(schema))
+
+
+def _add_columns(connection: Connection, manifest: Manifest, wanted: sa.Table) -> None:
+    there = columns(connection, manifest.id, str(wanted.name))
+    compiler = connection.dialect.ddl_compiler(connection.dialect, None)  # type: ignore[arg-type]
+    for column in wanted.columns:
+        if column.name in there:
+            continue
+        if not column.nullable:
+            message = f"{manifest.label}: field {column.name} cannot be added as required"
+            raise PluginError(message, plugin=manifest.label)
+        spec = compiler.get_column_specification(column)
+        connection.exec_driver_sql(f"ALTER TABLE {wanted.fullname} ADD COLUMN {spec}")
+        for index in wanted.indexes:
+            if column.name in index.columns:
+                connection.execute(sa.schema.CreateIndex(index))
+
+
+def _isolate_tenants(connection: Connection, table: sa.Table) -> None:
+    """Let PostgreSQL itself keep tenants apart, as on the core's tables."""
+    if connection.dialect.name != "postgresql":
+        return
+    name = table.fullname
+    condition = "tenant_id = nullif(current_setting('crm.tenant', true), '')::uuid"
+    connection.exec_driver_sql(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
+    connection.exec_driver_sql(f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY")
+    connection.exec_driver_sql(f"DROP POLICY IF EXISTS tenant ON {name}")
+    connection.exec_driver_sql(f"CREATE POLICY tenant ON {name} USING ({condition}) WITH CHECK ({condition})")

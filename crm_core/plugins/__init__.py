@@ -1,0 +1,1 @@
+"""Plugins as administrators see them: list, enable, disable, settings, export and import."""

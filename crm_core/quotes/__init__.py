@@ -1,0 +1,1 @@
+"""Quotes: offers with their lines."""

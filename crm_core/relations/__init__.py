@@ -1,0 +1,1 @@
+"""What any record can have: attachments and tags."""

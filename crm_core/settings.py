@@ -1,0 +1,47 @@
+"""Settings of one process, from the environment (``CRM_*``) or from the command line."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one process needs to know; every value can be set as ``CRM_<NAME>`` in the environment."""
+
+    database_url: str = "sqlite:///crm.db"
+    pool_size: int = 16
+    max_body_bytes: int = 8 * 1024 * 1024
+    refresh_seconds: float = 0.5
+    hook_slow_ms: float = 20.0
+    relay_seconds: float = 0.5
+    background: bool = True
+
+    @classmethod
+    def from_environment(cls, **overrides: object) -> Settings:
+        """Read the environment; an override that is not None wins over it."""
+        values: dict[str, object] = {}
+        for field in fields(cls):
+            raw = os.environ.get(f"CRM_{field.name.upper()}")
+            if raw is not None:
+                values[field.name] = _convert(field.name, raw, type(field.default))
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file of an embedded database, None on PostgreSQL."""
+        prefix = "sqlite:///"
+        return Path(self.database_url.removeprefix(prefix)) if self.database_url.startswith(prefix) else None
+
+
+def _convert(name: str, raw: str, kind: type) -> object:
+    if kind is bool:
+        return raw.lower() in {"1", "true", "yes", "on"}
+    try:
+        return kind(raw)
+    except ValueError:
+        message = f"CRM_{name.upper()}={raw!r} is not a {kind.__name__}; set it to one or unset it"
+        raise ValueError(message) from None

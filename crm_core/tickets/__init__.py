@@ -1,0 +1,1 @@
+"""Tickets: questions and complaints to be resolved."""

@@ -1,0 +1,8 @@
+"""The routes of tickets."""
+
+from __future__ import annotations
+
+from crm_core.http.crud import crud_router
+from crm_core.tickets.schemas import TICKET
+
+ROUTERS = (crud_router(TICKET),)

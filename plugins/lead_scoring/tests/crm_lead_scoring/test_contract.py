@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from plugin_sdk.testing.contract import PluginContract
+
+
+class TestContract(PluginContract):
+    plugin = "lead_scoring"

@@ -1,0 +1,1 @@
+"""Loyalty points for sales orders: the first-party plugin `loyalty`."""

@@ -1,0 +1,1 @@
+"""Help for tests: real databases and whatever else several test packages share."""

@@ -219,8 +219,12 @@ async def _in_postgresql_transaction(url: str, function: Callable[[Connection], 
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as above
 
     # The driver reads the URL itself, so that it means here what it means to the server.
+    # JSON stays text on its way: the column type reads it, here as on the request path.
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=sa.NullPool
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(url),
+        poolclass=sa.NullPool,
+        json_deserializer=str,
     )
     try:
         async with engine.begin() as connection:

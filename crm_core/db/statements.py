@@ -33,13 +33,13 @@ class Prepared:
 
     def __init__(self, construct: Executable, dialect: Dialect, columns: Sequence[str] | None = None) -> None:
         """Compile the construct; ``columns`` are those an INSERT or UPDATE sets from values of their name."""
-        compiled: Any = construct.compile(  # type: ignore[attr-defined]
-            dialect=dialect, column_keys=columns, compile_kwargs={"render_postcompile": True}
-        )
-        self.text = sqlite_text(str(compiled)) if dialect is SQLITE else str(compiled)
-        processors = compiled._bind_processors
-        defaults = compiled.params
-        self._binders = tuple((name, processors.get(name), defaults[name]) for name in compiled.positiontup or ())
+        compiled: Any = construct.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]
+        # Lists given with the construct itself (``column.in_([…])``) are spelled out here, one parameter each.
+        expanded = compiled.construct_expanded_state(compiled.params)
+        self.text = sqlite_text(expanded.statement) if dialect is SQLITE else expanded.statement
+        processors = {**compiled._bind_processors, **expanded.processors}
+        defaults = expanded.parameters
+        self._binders = tuple((name, processors.get(name), defaults[name]) for name in expanded.positiontup or ())
         selected = [] if compiled.isinsert or compiled.isupdate or compiled.isdelete else compiled._result_columns
         self.columns = tuple(str(column.keyname) for column in selected)
         self._decoders = tuple(

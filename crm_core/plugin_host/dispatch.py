@@ -74,12 +74,12 @@ class Hooks:
         """Tell whether any enabled plugin implements the hook for that record type."""
         return bool(self.tenant.calls(hook, record_type))
 
-    def collect(self, hook: str, record_type: str | None, **arguments: Any) -> list[tuple[LoadedPlugin, Any]]:
+    def collect(self, hook: str, record_type: str | None, /, **arguments: Any) -> list[tuple[LoadedPlugin, Any]]:
         """Call every implementation; return what is not None with the plugin it came from."""
         calls = self.tenant.calls(hook, record_type)
         return self._run(hook, calls, arguments) if calls else []
 
-    def own(self, hook: str, plugin: str, **arguments: Any) -> Any:
+    def own(self, hook: str, plugin: str, /, **arguments: Any) -> Any:
         """Call one plugin's implementation, whether it is enabled yet or not; None without one."""
         results = self._run(hook, self.tenant.registry.own_calls(hook, plugin), arguments)
         return results[0][1] if results else None
@@ -93,13 +93,13 @@ class Hooks:
         finally:
             handle.close()
 
-    def one(self, hook: str, plugin: str, record_type: str | None, **arguments: Any) -> bool:
+    def one(self, hook: str, plugin: str, record_type: str | None, /, **arguments: Any) -> bool:
         """Call one enabled plugin's implementation and tell whether it has one for that record type."""
         calls = tuple(call for call in self.tenant.calls(hook, record_type) if call.plugin.id == plugin)
         self._run(hook, calls, arguments)
         return bool(calls)
 
-    def issues(self, hook: str, record_type: str | None, **arguments: Any) -> list[tuple[str, Issue]]:
+    def issues(self, hook: str, record_type: str | None, /, **arguments: Any) -> list[tuple[str, Issue]]:
         """Collect issues; an error among them refuses the operation, warnings are returned."""
         found = [
             (plugin.label, issue) for plugin, issues in self.collect(hook, record_type, **arguments) for issue in issues
@@ -109,11 +109,7 @@ class Hooks:
             raise Refused(errors)
         return found
 
-    def fold(self, hook: str, record_type: str | None, part: str = "values", **arguments: Any) -> dict[str, Any]:
-        """Merge one part of the patches of all implementations; see ``merge``."""
-        return merge(hook, self._patches(hook, record_type, arguments), part)
-
-    def patches(self, hook: str, record_type: str | None, **arguments: Any) -> list[tuple[Call, Any]]:
+    def patches(self, hook: str, record_type: str | None, /, **arguments: Any) -> list[tuple[Call, Any]]:
         """Return the patches themselves with the calls they came from."""
         return self._patches(hook, record_type, arguments)
 

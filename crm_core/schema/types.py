@@ -56,6 +56,11 @@ class _Native(UserDefinedType[Any]):
     postgresql_type: ClassVar[str]
     sqlite_type: ClassVar[str] = "TEXT"
 
+    def __init_subclass__(cls, **kw: Any) -> None:
+        """Let SQLAlchemy cache statements with these types: it wants to be told by each class itself."""
+        super().__init_subclass__(**kw)
+        cls.cache_ok = True
+
     def get_col_spec(self, **_kw: object) -> str:
         """Name the column type in PostgreSQL's words, which are also the ones shown in documentation."""
         return self.postgresql_type

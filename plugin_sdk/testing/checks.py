@@ -10,7 +10,7 @@ import pluggy
 from packaging.version import Version
 
 from plugin_sdk import hookspecs
-from plugin_sdk.errors import ManifestError, SettingError
+from plugin_sdk.errors import FieldValueError, ManifestError, SettingError
 from plugin_sdk.hookspecs import HOOKS
 from plugin_sdk.manifest import FILE_NAME
 from plugin_sdk.versions import parse_version
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "document_problems",
+    "field_problems",
     "hook_problems",
     "manifest_problems",
     "range_problems",
@@ -113,6 +114,27 @@ def table_problems(manifest: Manifest, existing: Iterable[str]) -> list[str]:
         for name in sorted(found - manifest.tables.keys())
     ]
     return missing + undeclared
+
+
+def field_problems(
+    manifest: Manifest, record_type: str, written: Mapping[str, Any], read: Mapping[str, Any]
+) -> list[str]:
+    """Return which fields of a record are missing, undeclared, or came back as something else than was written."""
+    specs = {field.key: field for field in manifest.fields if field.record_type == record_type}
+    problems = [
+        f"{record_type}.{key}: declared, but no part of the record" for key in sorted(specs.keys() - read.keys())
+    ]
+    problems += [
+        f"{record_type}.{key}: part of the record, but not declared" for key in sorted(read.keys() - specs.keys())
+    ]
+    for key in sorted(written.keys() & specs.keys() & read.keys()):
+        try:
+            same = specs[key].validate(read[key]) == specs[key].validate(written[key])
+        except FieldValueError as error:
+            problems.append(f"{error} (a value the field itself refuses; wrote {written[key]!r}, read {read[key]!r})")
+        else:
+            problems += [] if same else [f"{record_type}.{key}: wrote {written[key]!r}, read {read[key]!r}"]
+    return problems
 
 
 def setting_problems(manifest: Manifest, settings: Mapping[str, Any]) -> list[str]:

@@ -107,11 +107,7 @@ class PluginContract:
         for record_type in _record_types(manifest):
             record = self._create(crm, manifest, record_type)
             fields = crm.client.read(PATHS[record_type], record["id"])["plugins"].get(self.plugin, {})
-            declared = {field.key for field in manifest.fields if field.record_type == record_type}
-            _same(f"the plugin's fields of {record_type}", declared, set(fields))
-            for key, value in self._values(manifest, record_type).items():
-                spec = next(one for one in manifest.fields if (one.record_type, one.key) == (record_type, key))
-                _same(f"{record_type}.{key}", spec.validate(value), spec.validate(fields[key]))
+            _none(checks.field_problems(manifest, record_type, self._values(manifest, record_type), fields))
 
     def test_uninstalling_keeps_field_values_for_the_next_install(self, manifest: Manifest, crm: Crm) -> None:
         """Uninstall keeping the data, install again: the same values."""

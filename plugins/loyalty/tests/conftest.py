@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +44,12 @@ class Shop:
         fields: dict[str, Any] = self.client.read("accounts", account)["plugins"]["loyalty"]
         return fields
 
+    def change_settings(self, **settings: Any) -> None:
+        answer = self.client.patch("plugins/loyalty/settings", json={"settings": settings})
+        assert answer.status in {200, 204}, answer.text
+
     def expire(self) -> None:
         self.crm.run_job("expire_points", "loyalty")
-
-
-def months_ago(months: int, day: int = 1) -> date:
-    today = datetime.now(UTC).date()
-    year, month = divmod(today.year * 12 + today.month - 1 - months, 12)
-    return date(year, month + 1, day)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_a_notice_that_somebody_deleted_does_not_come_back(enabled_shop: Any) ->
 def test_changed_limits_reach_every_account_with_the_next_run(shop: Shop) -> None:
     account = shop.account()
     shop.order(account, "300")
-    shop.client.expect(200, "PATCH", "plugins/loyalty/settings", json={"settings": {"gold_from": 200}})
+    shop.change_settings(gold_from=200)
     assert shop.fields(account)["tier"] == "bronze"
 
     shop.expire()

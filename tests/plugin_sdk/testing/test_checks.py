@@ -26,6 +26,27 @@ TABLES = """
 ledger = "One row per movement."
 balance = "One row per account."
 """
+FIELDS = """
+[[fields]]
+record_type = "account"
+key = "tier"
+kind = "choice"
+choices = ["bronze", "silver"]
+label = { en = "Tier" }
+
+[[fields]]
+record_type = "account"
+key = "points"
+kind = "decimal"
+label = { en = "Points" }
+
+[[fields]]
+record_type = "account"
+key = "shown"
+kind = "text"
+computed = true
+label = { en = "Shown" }
+"""
 SETTINGS = """
 [settings.rate]
 kind = "decimal"
@@ -168,3 +189,29 @@ def test_settings_must_fit_with_their_defaults(install: Install) -> None:
         'settings.rate = "3": too large; use 2 or less',
         "settings.token = null: required; give it a value",
     ]
+
+
+@pytest.mark.parametrize(
+    ("read", "problems"),
+    [
+        ({"tier": "silver", "points": "1.5000", "shown": None}, []),
+        (
+            {"tier": "bronze", "points": "1.50000", "extra": 1},
+            [
+                "account.shown: declared, but no part of the record",
+                "account.extra: part of the record, but not declared",
+                'account.points = "1.50000": not a decimal number of at most 15 digits and 4 decimals',
+                "account.tier: wrote 'silver', read 'bronze'",
+            ],
+        ),
+    ],
+)
+def test_fields_must_come_back_as_they_were_written(
+    install: Install, read: dict[str, object], problems: list[str]
+) -> None:
+    install(FakePlugin("sample_a", manifest=FIELDS))
+    manifest = installed_plugin("sample_a").manifest
+
+    found = checks.field_problems(manifest, "account", {"tier": "silver", "points": "1.5"}, read)
+
+    assert [problem.partition(";")[0] for problem in found] == problems

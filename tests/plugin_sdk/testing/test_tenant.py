@@ -156,3 +156,24 @@ def test_without_a_plugin_under_test_one_must_be_named(server: CrmServer) -> Non
     crm.enable(ID)
     assert crm.is_enabled(ID)
     crm.close()
+
+
+def test_a_given_postgresql_database_can_be_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    PLUGIN.write(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    monkeypatch.setenv("CRM_TEST_DATABASE_URL", postgres_url)
+
+    tiers = []
+    for _ in range(2):
+        with CrmServer([ID]) as server:
+            crm = Crm(server, ID)
+            crm.enable()
+            tiers.append(
+                crm.client.create("accounts", name="Ada", plugins={ID: {"tier": "silver"}})["plugins"][ID]["tier"]
+            )
+            crm.close()
+
+    assert tiers == ["silver", "silver"]

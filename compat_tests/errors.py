@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ArchiveError", "CellTimeout", "CompatError", "EnvironmentFailure", "ScenarioError", "SourceError"]
+__all__ = ["ArchiveError", "CellTimeout", "CompatError", "EnvironmentFailure", "ScenarioError", "ServerGone", "SourceError"]
 
 
 class CompatError(Exception):
@@ -27,3 +27,7 @@ class EnvironmentFailure(Exception):
 
 class CellTimeout(EnvironmentFailure):
     """Something in a cell took longer than allowed, so it was ended."""
+
+
+class ServerGone(Exception):
+    """The server of a cell has ended or hung up in the middle of a request."""

@@ -47,6 +47,11 @@ class Matcher:
     _of_mark: dict[str, str] = field(default_factory=dict)
     _of_value: dict[str, str] = field(default_factory=dict)
 
+    def save(self, name: str, value: object) -> None:
+        """Know an id by the name the scenario has saved it under, so that no mark may stand for it."""
+        if isinstance(value, str):
+            self._of_value.setdefault(value.lower(), "${" + name + "}")
+
     def compare(self, expected: Any, found: Any, at: str = "$") -> Comparison:
         """Compare JSON values; ``expected`` may hold marks, its variables are already replaced."""
         breaks: list[Break] = []

@@ -52,7 +52,9 @@ class Actor:
         """Return the grant or raise, naming what is missing and whom to ask."""
         grant = self.grant(resource, action)
         if grant is None:
-            message = f"{self.name} may not {action} {resource}: ask an administrator for the permission {resource}:{action}"
+            message = (
+                f"{self.name} may not {action} {resource}: ask an administrator for the permission {resource}:{action}"
+            )
             raise PermissionDenied(message, resource=resource, action=action)
         return grant
 

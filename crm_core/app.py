@@ -15,7 +15,8 @@ from crm_core.accounts import routes as accounts
 from crm_core.activities import routes as activities
 from crm_core.campaigns import routes as campaigns
 from crm_core.contacts import routes as contacts
-from crm_core.http import openapi, problems
+from crm_core.history import routes as history
+from crm_core.http import docs_page, openapi, problems
 from crm_core.identity import routes as identity
 from crm_core.leads import routes as leads
 from crm_core.opportunities import routes as opportunities
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
     from crm_core.runtime import Runtime
 
 API = "/api/v1"
+_DESCRIPTION = "A frozen CRM core; customizations are versioned plugins with routes below /api/v1/x/."
 _MODULES = (
     accounts,
     activities,
     campaigns,
     contacts,
+    history,
     identity,
     leads,
     opportunities,
@@ -67,18 +70,21 @@ def create_app(runtime: Runtime) -> FastAPI:
             await asyncio.gather(*tasks, return_exceptions=True)
             await runtime.close()
 
-    app = FastAPI(title="crm-core", version=__version__, description=__doc__ or "", lifespan=lifespan)
+    app = FastAPI(title="crm-core", version=__version__, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.runtime = runtime
     api = APIRouter(prefix=API)
     for module in _MODULES:
         for router in module.ROUTERS:
             api.include_router(router)
+    for router in relations.tag_routers(runtime.catalog):
+        api.include_router(router)
     for router in plugins.plugin_routers(runtime.host.routes):
         api.include_router(router)
     app.include_router(api)
     app.add_api_route("/health", _health, response_model=None, summary="Whether the server answers", tags=["health"])
     problems.install(app)
     openapi.install(app)
+    docs_page.install(app)
     return app
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from crm_core import __version__
 from crm_core.actors import system_actor
+from crm_core.audit.sealer import seal_forever
 from crm_core.catalog import CATALOG
 from crm_core.db import open_database
 from crm_core.db.unit import UnitOfWork, new_request_id
 from crm_core.identity import epoch
 from crm_core.identity.authentication import Authentication
+from crm_core.jobs.scheduler import jobs_forever
+from crm_core.outbox.relay import relay_forever
 from crm_core.plugin_api.context import ContextMaker
 from crm_core.plugin_host.dispatch import Hooks, TenantPlugins
 from crm_core.plugin_host.guard import Pace
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from plugin_sdk import Context, Job
 
     T = TypeVar("T")
+
+_JOBS_SECONDS = 5.0
 
 
 class Runtime:
@@ -71,8 +77,10 @@ class Runtime:
         await self.database.close()
 
     def background(self) -> Sequence[Coroutine[Any, Any, None]]:
-        """Return the work that goes on behind the requests, one coroutine each."""
-        return ()
+        """Return the work that goes on behind the requests, one coroutine each; cancelling ends it."""
+        never = asyncio.Event()
+        every = self.settings.relay_seconds
+        return (relay_forever(self, never, every), jobs_forever(self, never, _JOBS_SECONDS), seal_forever(self, never, every))
 
     @property
     def jobs(self) -> Mapping[str, Sequence[Job]]:

@@ -5,6 +5,8 @@ The names below are the whole contract. ``plugin_sdk.db`` (own tables, needs the
 SQLAlchemy and pydantic and most plugins need neither.
 """
 
+from __future__ import annotations
+
 from plugin_sdk.context import Api, Context, Fields, Page, Sql
 from plugin_sdk.errors import (
     ApiError,

@@ -43,7 +43,7 @@ class Api(Protocol):
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """Return one page; ``filters`` and ``sort`` are written as in the REST API, e.g. ``{"name[contains]": "x"}``."""
+        """Return one page; ``filters`` and ``sort`` are those of the REST API: ``{"name[contains]": "x"}``."""
         ...
 
     def create(self, record_type: str, values: Mapping[str, Any]) -> Record:

@@ -50,7 +50,5 @@ def record_reference(column: str, *, on_delete: str = "CASCADE") -> tuple[Column
         raise ValueError(message)
     return (
         Column(column, Uuid(), nullable=False),
-        ForeignKeyConstraint(
-            ["tenant_id", column], [f"{_ANCHOR}.tenant_id", f"{_ANCHOR}.id"], ondelete="CASCADE"
-        ),
+        ForeignKeyConstraint(["tenant_id", column], [f"{_ANCHOR}.tenant_id", f"{_ANCHOR}.id"], ondelete="CASCADE"),
     )

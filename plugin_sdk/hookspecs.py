@@ -121,9 +121,7 @@ def record_before_write(ctx: Context, operation: Operation, old: Record | None, 
 
 
 @_hook(Point.WRITE, Rule.ALL, OnError.FAIL)
-def record_validate(
-    ctx: Context, operation: Operation, old: Record | None, new: Record
-) -> Sequence[Issue] | None:
+def record_validate(ctx: Context, operation: Operation, old: Record | None, new: Record) -> Sequence[Issue] | None:
     """Find what is wrong with the record as it would be stored; an error refuses the write."""
 
 
@@ -143,9 +141,7 @@ def record_before_delete(ctx: Context, record: Record) -> Sequence[Issue] | None
 
 
 @_hook(Point.WRITE, Rule.ALL, OnError.FAIL)
-def stage_transition(
-    ctx: Context, record: Record, from_stage: Stage | None, to_stage: Stage
-) -> Sequence[Issue] | None:
+def stage_transition(ctx: Context, record: Record, from_stage: Stage | None, to_stage: Stage) -> Sequence[Issue] | None:
     """Find reasons against moving the record to another stage; an error refuses the move."""
 
 
@@ -165,9 +161,7 @@ def score(ctx: Context, record: Record) -> Score | None:
 
 
 @_hook(Point.READ, Rule.ALL, OnError.SKIP)
-def record_load(
-    ctx: Context, record_type: str, ids: Sequence[UUID]
-) -> Mapping[UUID, Mapping[str, Any]] | None:
+def record_load(ctx: Context, record_type: str, ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, Any]] | None:
     """Return the plugin's computed fields of a whole page of records in one go, by record id."""
 
 

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from crm_core import __version__
+from crm_core.cli.background import audit_app, jobs_app, outbox_app
+from crm_core.cli.compat import compat_app
+from crm_core.cli.data import export_data, import_data
 from crm_core.cli.plugins import plugin_app
 from crm_core.cli.serve import serve
 from crm_core.cli.tenants import init, key_app, migrate, tenant_app
@@ -21,12 +24,18 @@ app = typer.Typer(
 app.command()(init)
 app.command()(migrate)
 app.command()(serve)
+app.command("import")(import_data)
+app.command("export")(export_data)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(key_app, name="key")
 app.add_typer(plugin_app, name="plugin")
+app.add_typer(outbox_app, name="outbox")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(audit_app, name="audit")
+app.add_typer(compat_app, name="compat")
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)
         raise typer.Exit
@@ -34,7 +43,9 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: ARG001 - the callback acts on it
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """A CRM core that plugins extend without touching it."""
 

@@ -33,7 +33,9 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
     names = list(columns)
     cells = [[name.upper() for name in names], *[[str(row.get(name) or "") for name in names] for row in rows]]
     widths = [max(len(line[index]) for line in cells) for index in range(len(names))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
 
 
 def fail(message: str, code: int = ExitCode.FOUND) -> NoReturn:

@@ -31,7 +31,7 @@ def list_plugins(database: Database = None, as_json: AsJson = False) -> None:
 @plugin_app.command("show")
 def show_plugin(name: str, database: Database = None, as_json: AsJson = False) -> None:
     """Show everything known of one plugin: state, manifest, tables, tenants."""
-    from crm_core.plugins.details import details  # noqa: PLC0415 - commands import what they use
+    from crm_core.plugins.details import details
 
     url = settings_for(database).database_url
     entry = next((row for row in with_runtime(database, _overview) if row["id"] == name), None)
@@ -45,7 +45,7 @@ def show_plugin(name: str, database: Database = None, as_json: AsJson = False) -
 @plugin_app.command("check")
 def check_plugin(path: Path, as_json: AsJson = False) -> None:
     """Check the manifest of a plugin: a crm-plugin.toml, a folder with one, or a wheel."""
-    from crm_core.plugin_host.check import check_manifest  # noqa: PLC0415 - commands import what they use
+    from crm_core.plugin_host.check import check_manifest
 
     problems = check_manifest(path)
     show({"problems": problems}, "\n".join(problems) or f"{path}: no problems", as_json=as_json)
@@ -74,8 +74,8 @@ def enable_plugin(
     as_json: AsJson = False,
 ) -> None:
     """Enable a plugin for a tenant; it works at once, without a restart."""
-    from crm_core.plugins import service  # noqa: PLC0415 - commands import what they use
-    from crm_core.plugins.settings_text import settings_from_text  # noqa: PLC0415 - as above
+    from crm_core.plugins import service
+    from crm_core.plugins.settings_text import settings_from_text
 
     def operate(scope: Scope) -> list[str]:
         given = settings_from_text(scope, name, setting) if setting else None
@@ -89,7 +89,7 @@ def enable_plugin(
 @plugin_app.command("disable")
 def disable_plugin(name: str, tenant: Tenant, database: Database = None, as_json: AsJson = False) -> None:
     """Disable a plugin for a tenant; its data and settings stay."""
-    from crm_core.plugins import service  # noqa: PLC0415 - commands import what they use
+    from crm_core.plugins import service
 
     _in_tenant(database, tenant, lambda scope: service.disable(scope, name))
     show({"plugin": name, "tenant": tenant, "enabled": False}, f"{name} is disabled for {tenant}", as_json=as_json)
@@ -105,8 +105,8 @@ def uninstall_plugin(
     as_json: AsJson = False,
 ) -> None:
     """Take a plugin out for every tenant; works also when its package is gone."""
-    from crm_core.errors import CrmError  # noqa: PLC0415 - commands import what they use
-    from crm_core.plugins.removal import remove  # noqa: PLC0415 - as above
+    from crm_core.errors import CrmError
+    from crm_core.plugins.removal import remove
 
     if sum((keep, export is not None, purge)) > 1:
         fail("choose one of --keep, --export FILE and --purge", ExitCode.USAGE)
@@ -120,8 +120,8 @@ def uninstall_plugin(
 @plugin_app.command("import")
 def import_plugin_data(name: str, file: Path, database: Database = None, as_json: AsJson = False) -> None:
     """Bring back what ``crm plugin uninstall --export`` wrote; the plugin must be installed."""
-    from crm_core.errors import CrmError  # noqa: PLC0415 - commands import what they use
-    from crm_core.plugins.removal import restore  # noqa: PLC0415 - as above
+    from crm_core.errors import CrmError
+    from crm_core.plugins.removal import restore
 
     try:
         done = restore(settings_for(database), name, file, actor=_operator())
@@ -131,11 +131,11 @@ def import_plugin_data(name: str, file: Path, database: Database = None, as_json
 
 
 def _install(name: str, database: str | None, *, as_json: bool) -> None:
-    from crm_core import __version__  # noqa: PLC0415 - commands import what they use
-    from crm_core.cli.session import require_migrated  # noqa: PLC0415 - as above
-    from crm_core.errors import CrmError  # noqa: PLC0415 - as above
-    from crm_core.plugin_host.discovery import discover  # noqa: PLC0415 - as above
-    from crm_core.plugin_host.install import install  # noqa: PLC0415 - as above
+    from crm_core import __version__
+    from crm_core.cli.session import require_migrated
+    from crm_core.errors import CrmError
+    from crm_core.plugin_host.discovery import discover
+    from crm_core.plugin_host.install import install
 
     settings = settings_for(database)
     require_migrated(settings)
@@ -149,7 +149,7 @@ def _install(name: str, database: str | None, *, as_json: bool) -> None:
 
 def _in_tenant(database: str | None, tenant: str, operation: Callable[[Scope], Any]) -> Any:
     async def work(runtime: Runtime) -> Any:
-        from crm_core.actors import system_actor  # noqa: PLC0415 - commands import what they use
+        from crm_core.actors import system_actor
 
         tenant_id = await tenant_id_of(runtime, tenant)
         return await runtime.run(system_actor(tenant_id, _operator()), operation)
@@ -158,10 +158,12 @@ def _in_tenant(database: str | None, tenant: str, operation: Callable[[Scope], A
 
 
 async def _overview(runtime: Runtime) -> list[dict[str, Any]]:
-    from crm_core.plugins.listing import overview  # noqa: PLC0415 - commands import what they use
+    from crm_core.plugins.listing import overview
 
     registry, found = runtime.host.registry, runtime.host.discovered.values()
-    return await runtime.database.run(lambda connection: overview(connection, registry, found), tenant_id=None, write=False)
+    return await runtime.database.run(
+        lambda connection: overview(connection, registry, found), tenant_id=None, write=False
+    )
 
 
 def _operator() -> str:

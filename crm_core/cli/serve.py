@@ -36,16 +36,16 @@ def _worker(settings: Any, listener: socket.socket, *, announce: bool) -> None:
 
 
 async def _serve(settings: Any, listener: socket.socket, *, announce: bool) -> None:
-    import uvicorn  # noqa: PLC0415 - commands import what they use
+    import uvicorn
 
-    from crm_core.app import create_app  # noqa: PLC0415 - as above
-    from crm_core.runtime import Runtime  # noqa: PLC0415 - as above
+    from crm_core.app import create_app
+    from crm_core.runtime import Runtime
 
     runtime = await Runtime.open(settings)
     config = uvicorn.Config(create_app(runtime), log_level="warning", access_log=False, server_header=False)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not task.done():
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     if announce and server.started:
         _announce(listener)
@@ -59,9 +59,9 @@ def _announce(listener: socket.socket) -> None:
 
 def _supervise(settings: Any, listener: socket.socket, workers: int) -> None:
     """Run several workers on one listening socket; a worker that dies is replaced."""
-    import multiprocessing  # noqa: PLC0415 - commands import what they use
-    import signal  # noqa: PLC0415 - as above
-    from multiprocessing.connection import wait  # noqa: PLC0415 - as above
+    import multiprocessing
+    import signal
+    from multiprocessing.connection import wait
 
     context = multiprocessing.get_context("spawn")
     stopping = False

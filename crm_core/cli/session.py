@@ -29,15 +29,15 @@ Tenant = Annotated[str, typer.Option("--tenant", help="The key of the tenant.")]
 
 def settings_for(database: str | None, **overrides: Any) -> Settings:
     """Return the settings of a command."""
-    from crm_core.settings import Settings  # noqa: PLC0415 - commands import what they use
+    from crm_core.settings import Settings
 
     return Settings.from_environment(database_url=database, **overrides)
 
 
 def with_runtime(database: str | None, work: Callable[[Runtime], Awaitable[T]]) -> T:
     """Open a runtime on a migrated database, run ``work`` and close it; errors end the command in one line."""
-    from crm_core.errors import CrmError  # noqa: PLC0415 - commands import what they use
-    from crm_core.runtime import opened  # noqa: PLC0415 - commands import what they use
+    from crm_core.errors import CrmError
+    from crm_core.runtime import opened
 
     settings = settings_for(database)
     require_migrated(settings)
@@ -54,23 +54,25 @@ def with_runtime(database: str | None, work: Callable[[Runtime], Awaitable[T]]) 
 
 def require_migrated(settings: Settings) -> None:
     """End the command if the database is not there or not at this version's schema."""
-    from crm_core.db.migrate import LOCATIONS, current, script_directory  # noqa: PLC0415 - commands import what they use
+    from crm_core.db.migrate import LOCATIONS, current, script_directory
 
     at = current(settings.database_url)
     heads = {schema: script_directory(location).get_current_head() for schema, location in LOCATIONS.items()}
     if not any(at.values()):
         fail(f"{settings.database_url} has no CRM database yet; run crm init", ExitCode.ENVIRONMENT)
     if at != heads:
-        fail(f"{settings.database_url} is at schema {at}, this version needs {heads}; run crm migrate", ExitCode.ENVIRONMENT)
+        fail(
+            f"{settings.database_url} is at schema {at}, this version needs {heads}; run crm migrate",
+            ExitCode.ENVIRONMENT,
+        )
 
 
 async def tenant_id_of(runtime: Runtime, key: str) -> UUID:
     """Return the id of a tenant by its key, or end the command naming those there are."""
-    from crm_core.identity.tenants import ALL_TENANTS  # noqa: PLC0415 - commands import what they use
+    from crm_core.identity.tenants import ALL_TENANTS
 
     rows = await runtime.database.run(lambda connection: connection.fetch(ALL_TENANTS, {}), tenant_id=None, write=False)
-    for row in rows:
-        if row[1] == key:
-            found: UUID = row[0]
-            return found
-    fail(f"there is no tenant {key!r}; there are {', '.join(row[1] for row in rows) or 'none'}")
+    found: dict[str, UUID] = {row[1]: row[0] for row in rows}
+    if key in found:
+        return found[key]
+    return fail(f"there is no tenant {key!r}; there are {', '.join(row[1] for row in rows) or 'none'}")

@@ -54,9 +54,11 @@ def list_tenants(database: Database = None, as_json: AsJson = False) -> None:
     """List the tenants."""
 
     async def work(runtime: Runtime) -> list[dict[str, Any]]:
-        from crm_core.identity.tenants import ALL_TENANTS  # noqa: PLC0415 - commands import what they use
+        from crm_core.identity.tenants import ALL_TENANTS
 
-        rows = await runtime.database.run(lambda connection: connection.fetch(ALL_TENANTS, {}), tenant_id=None, write=False)
+        rows = await runtime.database.run(
+            lambda connection: connection.fetch(ALL_TENANTS, {}), tenant_id=None, write=False
+        )
         return [{"tenant_id": str(row[0]), "tenant": row[1], "name": row[2], "kind": row[3]} for row in rows]
 
     rows = with_runtime(database, work)
@@ -74,7 +76,7 @@ def create_key(
     """Make an API key for a user with a role (shown once)."""
 
     async def work(runtime: Runtime) -> str:
-        from crm_core.identity.tenants import make_principal_key, system_actor  # noqa: PLC0415 - commands import what they use
+        from crm_core.identity.tenants import make_principal_key, system_actor
 
         actor = system_actor(await tenant_id_of(runtime, tenant))
         return await runtime.run(actor, lambda scope: make_principal_key(scope, login, role, f"key of {login}"))
@@ -84,8 +86,8 @@ def create_key(
 
 
 def _migrate(database: str | None) -> list[dict[str, Any]]:
-    from crm_core.db.migrate import migrate as run  # noqa: PLC0415 - commands import what they use
-    from crm_core.errors import CrmError  # noqa: PLC0415 - commands import what they use
+    from crm_core.db.migrate import migrate as run
+    from crm_core.errors import CrmError
 
     try:
         report = run(settings_for(database).database_url)
@@ -95,7 +97,7 @@ def _migrate(database: str | None) -> list[dict[str, Any]]:
 
 
 async def _make(runtime: Runtime, key: str, name: str, kind: str, currency: str) -> dict[str, str]:
-    from crm_core.identity.tenants import furnished, system_actor  # noqa: PLC0415 - commands import what they use
+    from crm_core.identity.tenants import furnished, system_actor
 
     tenant_id, operation = furnished(key, name, kind=kind, currency=currency)
     made = await runtime.run(system_actor(tenant_id), operation)
@@ -103,5 +105,8 @@ async def _make(runtime: Runtime, key: str, name: str, kind: str, currency: str)
 
 
 def _show_made(made: dict[str, str], *, as_json: bool) -> None:
-    text = f"tenant {made['tenant']} ({made['tenant_id']})\nAPI key of its administrator, shown only now: {made['api_key']}"
+    text = (
+        f"tenant {made['tenant']} ({made['tenant_id']})\n"
+        f"API key of its administrator, shown only now: {made['api_key']}"
+    )
     show(made, text, as_json=as_json)

@@ -89,9 +89,7 @@ class Database(Protocol):
 
     dialect: Dialect
 
-    async def run(
-        self, function: Callable[[Connection], T], *, tenant_id: UUID | None, write: bool
-    ) -> T:
+    async def run(self, function: Callable[[Connection], T], *, tenant_id: UUID | None, write: bool) -> T:
         """Run ``function`` with a connection bound to the tenant (None: maintenance over all tenants)."""
         ...
 

@@ -7,16 +7,14 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKeyConstraint, Insert, Update, bindparam, select
+from sqlalchemy import ForeignKeyConstraint, Insert, Table, Update, bindparam, select
 
 from crm_core.db.statements import SQLITE, Statement
 from crm_core.errors import DatabaseError, Duplicate, InvalidInput, ReferenceNotFound
-from crm_core.schema import core, platform
+from crm_core.schema import core, platform, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sqlalchemy import Table
+    from collections.abc import Collection, Iterator, Sequence
 
     from crm_core.db.connection import Connection
     from crm_core.db.unit import Write
@@ -74,8 +72,10 @@ def _from_sqlite(connection: Connection, writes: Sequence[Write], error: sqlite3
         names = [part.strip() for part in what.split(",")]
         return _duplicate(names[0].split(".")[0], _columns(", ".join(name.split(".")[-1] for name in names)))
     if kind == "FOREIGN KEY":
+        # The anchor of a new record is gone again with the rest of the failed write; it was not what is missing.
+        anchors = {write.values.get("id") for write in writes if _table_of(write) is record}
         for write in writes:
-            missing = _missing_reference(connection, write)
+            missing = _missing_reference(connection, write, anchors)
             if missing:
                 return missing
         return _missing("record", [])
@@ -86,10 +86,11 @@ def _from_sqlite(connection: Connection, writes: Sequence[Write], error: sqlite3
 def _table_and_columns(name: str) -> tuple[str, list[str]]:
     """Return the table a constraint or index belongs to, and its columns without the tenant."""
     for table in (*core.tables.values(), *platform.tables.values()):
-        for part in (*table.constraints, *table.indexes):
+        parts: list[Any] = [*table.constraints, *table.indexes]
+        for part in parts:
             if part.name == name:
                 return str(table.name), [str(column.name) for column in part.columns if column.name != "tenant_id"]
-    return name.split(".")[0] or "record", []
+    return name.split(".", maxsplit=1)[0] or "record", []
 
 
 def _columns_of(table: str, name: str) -> list[str]:
@@ -118,21 +119,26 @@ def _broken_rule(table: str, rule: str) -> InvalidInput:
     return InvalidInput(message, record_type=table, rule=rule)
 
 
-def _missing_reference(connection: Connection, write: Write) -> ReferenceNotFound | None:
-    """Look which reference is missing: SQLite does not say. Runs only after a failure."""
+def _table_of(write: Write) -> Table | None:
     construct = write.statement.construct
-    if not isinstance(construct, (Insert, Update)):
-        return None
-    table: Table = construct.table  # type: ignore[assignment]
-    for constraint in table.constraints:
-        if isinstance(constraint, ForeignKeyConstraint) and _dangling(connection, constraint, write):
-            return _missing(str(table.name), [str(name) for name in constraint.column_keys if name != "tenant_id"])
+    table: Any = construct.table if isinstance(construct, (Insert, Update)) else None
+    return table if isinstance(table, Table) else None
+
+
+def _missing_reference(connection: Connection, write: Write, anchors: Collection[Any]) -> ReferenceNotFound | None:
+    """Look which reference is missing: SQLite does not say. Runs only after a failure."""
+    table = _table_of(write)
+    for constraint in table.constraints if table is not None else ():
+        if isinstance(constraint, ForeignKeyConstraint) and _dangling(connection, constraint, write, anchors):
+            return _missing(constraint.table.name, [name for name in constraint.column_keys if name != "tenant_id"])
     return None
 
 
-def _dangling(connection: Connection, constraint: ForeignKeyConstraint, write: Write) -> bool:
+def _dangling(connection: Connection, constraint: ForeignKeyConstraint, write: Write, anchors: Collection[Any]) -> bool:
     values = [write.values.get(name) for name in constraint.column_keys]
-    if any(value is None for value in values) or constraint.referred_table.name == "record":
+    if any(value is None for value in values):
+        return False
+    if constraint.referred_table is record and any(value in anchors for value in values):
         return False
     targets = [element.column for element in constraint.elements]
     conditions = [target == bindparam(f"v{index}", type_=target.type) for index, target in enumerate(targets)]

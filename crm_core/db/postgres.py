@@ -34,7 +34,7 @@ class _Driver(asyncpg.Connection):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.scope: UUID | None | str = ""
+        self.scope: UUID | str | None = ""
 
 
 class PostgresConnection:
@@ -182,7 +182,7 @@ class PostgresDatabase:
 
     async def _run(self, pool: asyncpg.Pool[Any], function: Callable[[Connection], T], tenant_id: UUID | None) -> T:
         async with pool.acquire() as proxy:
-            driver: _Driver = proxy._con
+            driver: _Driver = proxy._con  # noqa: SLF001 - the proxy hides the attribute of our own class
             if driver.scope != tenant_id:
                 driver.scope = ""
                 await driver.fetch(_SCOPE, str(tenant_id or ""), "" if tenant_id else "on")

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     Converter = Callable[[Any], Any]
 
-POSTGRES: Dialect = _asyncpg.dialect()
+POSTGRES: Dialect = _asyncpg.dialect()  # type: ignore[no-untyped-call]
 SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
 
 
 class Prepared:
     """A statement for one dialect: its text, how to bind values by name, how to read result rows."""
 
-    __slots__ = ("_binders", "_decoders", "columns", "plain", "text", "writes")
+    __slots__ = ("_binders", "_decoders", "columns", "plain", "text", "width", "writes")
 
     def __init__(self, construct: Executable, dialect: Dialect, columns: Sequence[str] | None = None) -> None:
         """Compile the construct; ``columns`` are those an INSERT or UPDATE sets from values of their name."""
@@ -37,18 +37,20 @@ class Prepared:
         # Lists given with the construct itself (``column.in_([…])``) are spelled out here, one parameter each.
         expanded = compiled.construct_expanded_state(compiled.params)
         self.text = sqlite_text(expanded.statement) if dialect is SQLITE else expanded.statement
-        processors = {**compiled._bind_processors, **expanded.processors}
+        processors = {**compiled._bind_processors, **expanded.processors}  # noqa: SLF001 - no public name
         defaults = expanded.parameters
         self._binders = tuple((name, processors.get(name), defaults[name]) for name in expanded.positiontup or ())
-        selected = [] if compiled.isinsert or compiled.isupdate or compiled.isdelete else compiled._result_columns
+        writes = bool(compiled.isinsert or compiled.isupdate or compiled.isdelete)
+        selected = [] if writes else compiled._result_columns  # noqa: SLF001 - no public name
         self.columns = tuple(str(column.keyname) for column in selected)
         self._decoders = tuple(
             (index, decoder)
             for index, column in enumerate(selected)
             if (decoder := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
         )
+        self.width = len(self._binders)
         self.plain = not self._decoders
-        self.writes = bool(compiled.isinsert or compiled.isupdate or compiled.isdelete)
+        self.writes = writes
 
     def bind(self, values: Mapping[str, Any]) -> list[Any]:
         """Return the driver's positional parameters; a name without a value takes the construct's own."""
@@ -103,7 +105,7 @@ def merged_text(statements: tuple[Prepared, ...], guard: bool) -> str:  # noqa: 
     for index, prepared in enumerate(statements):
         returning = " RETURNING 1" if guard and index == 0 else ""
         parts.append(f"s{index} AS ({_shift(prepared.text, offset)}{returning})")
-        offset += len(prepared._binders)
+        offset += prepared.width
     tail = "SELECT 1 / count(*) FROM s0" if guard else "SELECT 1"
     return f"WITH {', '.join(parts)} {tail}"
 

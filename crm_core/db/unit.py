@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_core.db.failures import translated
+from crm_core.db.merging import merged, runs
 from crm_core.schema.ids import new_id
 
 if TYPE_CHECKING:
@@ -81,8 +82,11 @@ class UnitOfWork:
         self.begin()
         staged = list(self._staged)
         self._staged.clear()
-        for write in staged:
-            self._send(write)
+        for run in runs(staged):
+            if len(run) == 1:
+                self._send(run[0])
+            else:
+                self._send_merged(run)
 
     def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Sequence[Any]]:
         """Run a read; it sees everything this unit has written."""
@@ -150,6 +154,11 @@ class UnitOfWork:
             raise
         self.connection.release(name)
         return result
+
+    def _send_merged(self, run: Sequence[RecordWrite]) -> None:
+        for statement, writes in merged(run):
+            with translated(self.connection, writes):
+                self.connection.execute_many(statement, (write.values for write in writes))
 
     def _send(self, write: RecordWrite) -> None:
         guard = write.on_stale is not None

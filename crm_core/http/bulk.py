@@ -11,7 +11,7 @@ from crm_core.errors import CrmError, DatabaseError, InvalidInput
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
 from crm_core.http.problems import problem_of
-from crm_core.records import change, create, read
+from crm_core.records import change, create, parts, read
 from crm_core.records.entity import Entity, given
 
 if TYPE_CHECKING:
@@ -41,7 +41,12 @@ def add_bulk(router: APIRouter, entity: Entity) -> None:
     shown = msgspec.defstruct(f"{name}Bulk", [("operations", list[operation])])  # type: ignore[valid-type]
     result = msgspec.defstruct(
         f"{name}BulkResult",
-        [("row", int), ("status", int), ("record", entity.out_type | None, None), ("error", dict[str, Any] | None, None)],
+        [
+            ("row", int),
+            ("status", int),
+            ("record", entity.out_type | None, None),
+            ("error", dict[str, Any] | None, None),
+        ],
     )
     answer = msgspec.defstruct(f"{name}BulkAnswer", [("results", list[result])])  # type: ignore[valid-type]
     decoder = msgspec.json.Decoder(operation)
@@ -100,5 +105,6 @@ def _add_records(scope: Scope, entity: Entity, results: list[dict[str, Any]]) ->
 
     done = [result for result in results if "record" in result]
     values = read.plugin_values(scope, entity, [result["record"]["id"] for result in done])
+    parts.attach(scope, entity, [result["record"] for result in done])
     for result, own in zip(done, values, strict=True):
         result["record"] = as_output(entity, {**result["record"], "plugins": own})

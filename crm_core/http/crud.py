@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from crm_core.http.bulk import add_bulk
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
-from crm_core.records import change, create, listing, read
+from crm_core.records import change, create, listing, parts, read
 from crm_core.records.entity import Entity, given
 from crm_core.records.filters import OPERATORS
 
@@ -47,7 +47,8 @@ _LIST_QUERY: tuple[Mapping[str, Any], ...] = (
 def crud_router(entity: Entity) -> APIRouter:
     """Return a router with list, create, bulk, read, change, delete and restore of one record type."""
     router = APIRouter(prefix=f"/{entity.path}")
-    name, tag, out = entity.record_type, entity.path, entity.out_type
+    name, tag = entity.record_type, entity.path
+    out: Any = entity.out_type
     page = msgspec.defstruct(f"{out.__name__}Page", [("data", list[out]), ("next_cursor", str | None)])
     one = "/{id}"
 
@@ -61,9 +62,19 @@ def crud_router(entity: Entity) -> APIRouter:
     )  # fmt: skip
     add_bulk(router, entity)
     add("GET", one, "get", _get(entity), f"Read one of {entity.path}", answer=out)
-    add("PATCH", one, "update", _update(entity), "Change some fields", body=entity.patch_type, answer=out, if_match=True)
+    add(
+        "PATCH", one, "update", _update(entity), "Change some fields", body=entity.patch_type, answer=out, if_match=True
+    )
     add("DELETE", one, "delete", _delete(entity), "Delete; it can be restored", status=204, if_match=True)
-    add("POST", f"{one}/restore", "restore", _restore(entity), "Bring a deleted record back", answer=out, idempotent=True)
+    add(
+        "POST",
+        f"{one}/restore",
+        "restore",
+        _restore(entity),
+        "Bring a deleted record back",
+        answer=out,
+        idempotent=True,
+    )
     return router
 
 
@@ -78,7 +89,10 @@ def record_answer(entity: Entity, row: Mapping[str, Any], *, status: int = 200, 
 
 def as_output(entity: Entity, row: Mapping[str, Any]) -> Any:
     """Return a row as the msgspec type of the record type."""
-    return entity.out_type(*(row[name] for name in entity.names), row.get("plugins") or {})
+    values = [*(row[name] for name in entity.names), row.get("plugins") or {}]
+    if entity.parts is not None:
+        values.append([as_output(entity.parts.entity, part) for part in row[entity.parts.name]])
+    return entity.out_type(*values)
 
 
 def _list(entity: Entity) -> Any:
@@ -86,6 +100,7 @@ def _list(entity: Entity) -> Any:
         plugins = scope.hooks.tenant.fields.of(entity.record_type, scope.hooks.tenant.enabled)
         wanted = listing.parse(entity, plugins, call.query)
         rows, cursor = listing.list_rows(scope, entity, wanted)
+        parts.attach(scope, entity, rows)
         return Answer.of({"data": [as_output(entity, row) for row in rows], "next_cursor": cursor})
 
     return serve
@@ -102,7 +117,9 @@ def _create(entity: Entity) -> Any:
 
 def _get(entity: Entity) -> Any:
     def serve(scope: Scope, call: Call) -> Answer:
-        return record_answer(entity, read.get(scope, entity, call.id()))
+        row = read.get(scope, entity, call.id())
+        parts.attach(scope, entity, [row])
+        return record_answer(entity, row)
 
     return serve
 
@@ -132,6 +149,7 @@ def _restore(entity: Entity) -> Any:
 
 
 def with_plugins(scope: Scope, entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a written row with all its plugins' fields, as a later read would answer it."""
+    """Return a written row with all its plugins' fields and its parts, as a later read would answer it."""
     row["plugins"] = read.plugin_values(scope, entity, [row["id"]])[0]
+    parts.attach(scope, entity, [row])
     return row

@@ -36,9 +36,7 @@ _FIND = Statement(
 _INSERT = insert_into(idempotency_key)
 
 
-def remembered(
-    service: Callable[[Scope, Call], Answer], key: str, request: bytes
-) -> Callable[[Scope, Call], Answer]:
+def remembered(service: Callable[[Scope, Call], Answer], key: str, request: bytes) -> Callable[[Scope, Call], Answer]:
     """Return the service that runs once per key; the answer is kept in the same transaction as its effect.
 
     A request that failed has left nothing, so it may be sent again with the same key.

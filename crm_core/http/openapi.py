@@ -54,7 +54,9 @@ def document(route: Documentation, path: str, *, write: bool) -> dict[str, Any]:
     if route.if_match:
         parameters.append(_header("If-Match", "The ETag the change is based on; a record that moved on answers 409."))
     if route.idempotent:
-        parameters.append(_header("Idempotency-Key", "Sent again with the same request, it answers the same and does nothing."))
+        parameters.append(
+            _header("Idempotency-Key", "Sent again with the same request, it answers the same and does nothing.")
+        )
     extra: dict[str, Any] = {"security": [{"apiKey": []}], "responses": _responses(route)}
     if parameters:
         extra["parameters"] = parameters

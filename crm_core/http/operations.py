@@ -85,7 +85,9 @@ def add_route(
         await runtime.refresh()
         actor = await runtime.authentication.actor(request.headers.get("authorization"))
         raw = await _body(request, runtime.settings.max_body_bytes) if write else b""
-        call = Call(request.path_params, request.query_params.multi_items(), _decode(decoder, raw), raw, _version(request))
+        call = Call(
+            request.path_params, request.query_params.multi_items(), _decode(decoder, raw), raw, _version(request)
+        )
         run = service
         key = request.headers.get(IDEMPOTENCY_KEY)
         if key is not None and method == "POST":

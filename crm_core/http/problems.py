@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("crm_core.http")
 
 MEDIA_TYPE = "application/problem+json"
-_encode = msgspec.json.Encoder().encode
+# Details may hold anything an error knew; what JSON has no form for is told as text.
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class Problem(msgspec.Struct):
@@ -72,7 +73,9 @@ async def _on_http_error(request: Request, error: HTTPException) -> Response:
 
 async def _on_any_error(request: Request, error: Exception) -> Response:
     request_id = request_id_of(request)
-    logger.error("request %s %s failed", request.method, request.url.path, exc_info=error, extra={"request_id": request_id})
+    logger.error(
+        "request %s %s failed", request.method, request.url.path, exc_info=error, extra={"request_id": request_id}
+    )
     message = f"the server failed; nothing was stored. Tell your administrator the request id {request_id}"
     return answer_problem(_Unexpected(message), request_id)
 

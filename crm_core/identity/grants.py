@@ -24,7 +24,9 @@ _GROUPS = Statement(
         principal,
         (principal.c.tenant_id == membership.c.tenant_id) & (principal.c.id == membership.c.group_id),
     )
-    .where(membership.c.tenant_id == _TENANT, is_in(membership.c.member_id, "members"), principal.c.deleted_at.is_(None))
+    .where(
+        membership.c.tenant_id == _TENANT, is_in(membership.c.member_id, "members"), principal.c.deleted_at.is_(None)
+    )
 )
 _MEMBERS = Statement(
     select(membership.c.member_id, principal.c.kind)

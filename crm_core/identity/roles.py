@@ -13,6 +13,7 @@ _BUSINESS = (
     "campaign",
     "contact",
     "contact_point",
+    "external_ref",
     "lead",
     "link",
     "opportunity",
@@ -56,10 +57,16 @@ def _all(resources: tuple[str, ...], actions: tuple[str, ...], scope: str = "all
     return [RolePermission(resource, action, scope) for resource in resources for action in actions]
 
 
+_HISTORY = [RolePermission("stage_event", "read", "all")]
 _WRITE = ("create", "update", "delete")
 ROLES: dict[str, list[RolePermission]] = {
     ADMINISTRATOR: [RolePermission("*", "*", "all")],
-    "manager": [*_all(_BUSINESS, ("read", *_WRITE)), *_all(_SHARED, ("read",)), RolePermission("audit", "read", "all")],
+    "manager": [
+        *_all(_BUSINESS, ("read", *_WRITE)),
+        *_all(_SHARED, ("read",)),
+        *_HISTORY,
+        RolePermission("audit", "read", "all"),
+    ],
     "sales": [
         *_all(tuple(name for name in _BUSINESS if name not in _SALES), ("read",)),
         *_all(_SHARED, ("read",)),
@@ -72,6 +79,6 @@ ROLES: dict[str, list[RolePermission]] = {
         *_all(_SHARED, ("read",)),
         *_all(_SUPPORT, ("read", "create", "update")),
     ],
-    "read_only": [*_all(_BUSINESS, ("read",)), *_all(_SHARED, ("read",))],
-    "service": [*_all(_BUSINESS, ("read", "create", "update")), *_all(_SHARED, ("read",))],
+    "read_only": [*_all(_BUSINESS, ("read",)), *_all(_SHARED, ("read",)), *_HISTORY],
+    "service": [*_all(_BUSINESS, ("read", "create", "update")), *_all(_SHARED, ("read",)), *_HISTORY],
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from crm_core.schema import api_key, membership, permission, principal, tenant
 from crm_core.schema.ids import new_id
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
     from uuid import UUID
 
@@ -83,16 +83,12 @@ def furnish(scope: Scope) -> str:
     for role, permissions in ROLES.items():
         row = create(scope, scope.entity("principal"), {"kind": "role", "name": role})
         for each in permissions:
-            scope.uow.execute(
-                insert_into(permission), {"id": new_id(), "principal_id": row["id"], **each._asdict()}
-            )
+            scope.uow.execute(insert_into(permission), {"id": new_id(), "principal_id": row["id"], **each._asdict()})
     _add_pipelines(scope)
     return make_principal_key(scope, "administrator", ADMINISTRATOR, "first key")
 
 
-def make_principal_key(
-    scope: Scope, login: str, role: str, name: str, *, expires_at: dt.datetime | None = None
-) -> str:
+def make_principal_key(scope: Scope, login: str, role: str, name: str, *, expires_at: dt.datetime | None = None) -> str:
     """Return a new key for the user with that login, made with that role if there is none."""
     if role not in ROLES:
         message = f"there is no role {role!r}; there are {', '.join(ROLES)}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from sqlalchemy import BigInteger, Integer
 
 from crm_core.errors import CrmError, InvalidInput
-from crm_core.schema.types import Day, Flag, Json, UtcDateTime, is_decimal
+from crm_core.schema.types import Day, Flag, Json, Money, Percent, Quantity, Rate, UnitPrice, UtcDateTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
     from plugin_sdk.manifest import FieldSpec
 
 _WIDE = Context(prec=60)
+_KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("decimal", (Money, Percent, Quantity, Rate, UnitPrice)),
+    ("datetime", (UtcDateTime,)),
+    ("date", (Day,)),
+    ("json", (Json,)),
+    ("boolean", (Flag,)),
+    ("integer", (BigInteger, Integer)),
+)
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -31,10 +41,7 @@ class CellError(InvalidInput):
 def core_kind(field: Field) -> str:
     """Return the type, in the mapping's words, that a core field has."""
     kind = field.column.type
-    if is_decimal(kind):
-        return "decimal"
-    names = ((UtcDateTime, "datetime"), (Day, "date"), (Json, "json"), (Flag, "boolean"))
-    return next((name for each, name in names if isinstance(kind, each)), "text")
+    return next((name for name, types in _KINDS if isinstance(kind, types)), "text")
 
 
 def plugin_kind(spec: FieldSpec) -> str:
@@ -99,6 +106,7 @@ def _translated(spec: ColumnValue, value: Any) -> Any:
     return known[str(value)]
 
 
+@lru_cache(maxsize=4096)
 def _moment(form: str, value: Any, *, day: bool) -> str:
     try:
         parsed = dt.datetime.strptime(str(value), form)  # noqa: DTZ007 - a time without a zone is taken as UTC below

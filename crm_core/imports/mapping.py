@@ -12,12 +12,13 @@ from crm_core.imports.problems import MappingError, Problems, Section, nearest
 from crm_core.imports.templates import Template, TemplateSyntaxError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 FORMATS = ("csv", "fixed", "jsonl")
 TYPES = ("text", "decimal", "integer", "boolean", "date", "datetime", "json")
 _SOURCE = ("format", "delimiter", "encoding", "columns", "skip_lines")
 _RECORD = ("record_type", "system", "ext_id", "fields", "plugins", "when")
+_PART = ("fields", "plugins", "when")
 _COLUMN = ("column", "type", "format", "decimal_separator", "values", "default", "divide_by", "places", "empty")
 _REF = ("ref", "system", "ext_id")
 
@@ -76,16 +77,23 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordMapping:
-    """One record that each row makes; ``where`` is its place in the file, for errors."""
+class PartMapping:
+    """The fields of a record, or of a part of it such as a line; ``where`` is its place in the file, for errors."""
 
     where: str
-    record_type: str
-    system: str
-    ext_id: Template
     fields: Mapping[str, Any]
     plugins: Mapping[str, Mapping[str, Any]]
     when: When | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMapping(PartMapping):
+    """One record that each row makes, with its parts by the name of their list."""
+
+    record_type: str
+    system: str
+    ext_id: Template
+    parts: Mapping[str, tuple[PartMapping, ...]]
     fingerprint: str
 
 
@@ -148,19 +156,37 @@ def _source(section: Section) -> Source:
 
 
 def _record(section: Section) -> RecordMapping:
-    section.only(_RECORD)
-    fields = section.inner("fields")
-    plugins = section.inner("plugins")
+    lists = [key for key, value in section.data.items() if key not in _RECORD and isinstance(value, list)]
+    section.only((*_RECORD, *lists))
     return RecordMapping(
-        where=section.where,
+        **_part(section),
         record_type=section.get("record_type", str, "", required=True),
         system=section.get("system", str, "", required=True),
         ext_id=_template(section, "ext_id"),
-        fields={name: _value(fields, name) for name in fields.data},
-        plugins={plugin: _plugin(plugins, plugin) for plugin in plugins.data},
-        when=_when(section.inner("when")) if "when" in section.data else None,
+        parts={key: tuple(_parts(section, key)) for key in lists},
         fingerprint=repr(section.data),
     )
+
+
+def _parts(section: Section, key: str) -> Iterator[PartMapping]:
+    for index, table in enumerate(section.data[key]):
+        where = f"{section.where}.{key}[{index}]"
+        if isinstance(table, dict):
+            inner = Section(section.problems, where, table)
+            inner.only(_PART)
+            yield PartMapping(**_part(inner))
+        else:
+            section.problems.add(where, "is not a table; write [[record." + key + "]]")
+
+
+def _part(section: Section) -> dict[str, Any]:
+    fields, plugins = section.inner("fields"), section.inner("plugins")
+    return {
+        "where": section.where,
+        "fields": {name: _value(fields, name) for name in fields.data},
+        "plugins": {plugin: _plugin(plugins, plugin) for plugin in plugins.data},
+        "when": _when(section.inner("when")) if "when" in section.data else None,
+    }
 
 
 def _plugin(section: Section, plugin: str) -> dict[str, Any]:

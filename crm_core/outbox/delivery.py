@@ -138,6 +138,7 @@ def _record_failure(scope: Scope, delivery: Delivery, text: str) -> bool:
 
 def pause_after(attempts: int) -> dt.timedelta:
     """Return how long to wait after that many failed attempts: doubling, capped, spread by a quarter either way."""
-    seconds = min(2.0 ** (attempts - 1), _LONGEST_SECONDS)
+    # 2 ** 12 seconds are more than an hour already.
+    seconds = min(2.0 ** min(attempts - 1, 12), _LONGEST_SECONDS)
     spread = random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, protects nothing
     return dt.timedelta(seconds=min(seconds * spread, _LONGEST_SECONDS))

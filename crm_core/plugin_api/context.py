@@ -50,9 +50,7 @@ class PluginContext:
 
     __slots__ = ("_alive", "_api", "_catalog", "_hooks", "_numbers", "_plugin", "_sql")
 
-    def __init__(
-        self, hooks: Hooks, plugin: LoadedPlugin, catalog: Mapping[str, Entity], numbers: Numbers
-    ) -> None:
+    def __init__(self, hooks: Hooks, plugin: LoadedPlugin, catalog: Mapping[str, Entity], numbers: Numbers) -> None:
         self._hooks = hooks
         self._plugin = plugin
         self._catalog = catalog
@@ -134,7 +132,7 @@ class PluginContext:
 
     def _scope(self) -> Scope:
         uow = self._hooks.uow
-        grants = {(grant.record_type, grant.action): Grant() for grant in self._plugin.manifest.capabilities.api}
+        grants = {(grant.record_type, str(grant.action)): Grant() for grant in self._plugin.manifest.capabilities.api}
         actor = Actor(uow.tenant_id, uow.actor.principal_id, f"plugin {self._plugin.label}", grants, self._plugin.label)
         return Scope(uow.acting_as(actor), self._hooks, self._catalog, self._numbers)
 
@@ -218,7 +216,8 @@ class PluginFieldAccess:
 
     def get(self, record_type: str, record_ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, Any]]:
         """Return stored values by record id."""
-        return self._own(record_type).read(self._scope.uow, list(record_ids))
+        values: Mapping[UUID, Mapping[str, Any]] = self._own(record_type).read(self._scope.uow, list(record_ids))
+        return values
 
     def set(self, record_type: str, record_id: UUID, values: Mapping[str, Any]) -> None:
         """Store some values of one record, with an audit event."""

@@ -34,7 +34,7 @@ class PluginSql:
         """Run an INSERT, UPDATE or DELETE over own tables."""
         self._check_alive()
         if not isinstance(statement, Insert | Update | Delete):
-            self._refuse(type(statement).__name__, "build an insert, update or delete from the plugin's own tables")
+            raise self._refusal(type(statement).__name__, "build an insert, update or delete from own tables")
         self._check_tables(statement)
         bound = self._of_tenant(statement)
         return self._uow.execute(Statement(bound), {})
@@ -43,7 +43,7 @@ class PluginSql:
         """Run a SELECT and return its rows."""
         self._check_alive()
         if not isinstance(statement, Select):
-            self._refuse(type(statement).__name__, "build a select from the plugin's own tables")
+            raise self._refusal(type(statement).__name__, "build a select from the plugin's own tables")
         self._check_tables(statement)
         prepared = Statement(self._select_of_tenant(statement))
         names = prepared.on(self._uow.connection.dialect).columns
@@ -58,18 +58,18 @@ class PluginSql:
         table: Any = statement.table
         if isinstance(statement, Insert):
             self._check_tenant(statement)
-            return statement if statement._multi_values else statement.values(tenant_id=self._uow.tenant_id)
+            return statement if _many(statement) else statement.values(tenant_id=self._uow.tenant_id)
         return statement.where(table.c.tenant_id == self._uow.tenant_id)
 
     def _check_tenant(self, statement: Insert) -> None:
         """Refuse rows of another tenant; rows of one INSERT with many must name their tenant."""
-        rows = [row for group in statement._multi_values for row in group] or [statement._values or {}]
+        rows: list[Any] = _many(statement) or [_one(statement)]
         for row in rows:
             named: dict[str, Any] = {getattr(key, "name", str(key)): value for key, value in row.items()}
-            missing = None if statement._multi_values else self._uow.tenant_id
+            missing = None if _many(statement) else self._uow.tenant_id
             given = named.get("tenant_id", missing)
             if getattr(given, "value", given) != self._uow.tenant_id:
-                self._refuse(f"{statement.table} with another tenant_id", "write rows of ctx.tenant_id only")
+                raise self._refusal(f"{statement.table} with another tenant_id", "write rows of ctx.tenant_id only")
 
     def _select_of_tenant(self, statement: Select[Any]) -> Select[Any]:
         for table in _own_tables(statement.get_final_froms()):
@@ -79,18 +79,27 @@ class PluginSql:
     def _check_tables(self, statement: Any) -> None:
         for element in visitors.iterate(statement):
             if isinstance(element, TextClause):
-                self._refuse("textual SQL", "build the statement with SQLAlchemy's constructs")
+                raise self._refusal("textual SQL", "build the statement with SQLAlchemy's constructs")
             if isinstance(element, Table) and element.schema != self._schema:
-                self._refuse(
+                raise self._refusal(
                     element.fullname, "core tables are reached through ctx.api, other plugins' tables not at all"
                 )
         target = getattr(statement, "table", None)
         if target is not None and getattr(target, "schema", None) != self._schema:
-            self._refuse(str(target), "return changes from the hook or call ctx.api")
+            raise self._refusal(str(target), "return changes from the hook or call ctx.api")
 
-    def _refuse(self, what: str, supported: str) -> None:
+    def _refusal(self, what: str, supported: str) -> NotAllowed:
         message = f"plugin {self._label} may not use {what} in ctx.sql; {supported}"
-        raise NotAllowed(message)
+        return NotAllowed(message)
+
+
+def _many(statement: Insert) -> list[Any]:
+    """Return the rows of an INSERT of many rows, none for one of a single row."""
+    return [row for group in statement._multi_values for row in group]  # noqa: SLF001 - no public name
+
+
+def _one(statement: Insert) -> Any:
+    return statement._values or {}  # noqa: SLF001 - no public name
 
 
 def _own_tables(froms: Iterable[Any]) -> Iterable[Table]:

@@ -95,9 +95,9 @@ def _rows(connection: Connection, name: str, table: str) -> Iterator[dict[str, A
 
 
 def _page(connection: Connection, query: Any) -> Iterator[dict[str, Any]]:
-    result = connection.execute(query)
+    result = connection.execute(query).mappings()
     while rows := result.fetchmany(_PAGE):
-        yield from (dict(row._mapping) for row in rows)
+        yield from (dict(row) for row in rows)
 
 
 def _table(connection: Connection, name: str, table: str) -> sa.Table:
@@ -105,7 +105,9 @@ def _table(connection: Connection, name: str, table: str) -> sa.Table:
     text = connection.dialect.name == "postgresql"
     columns = namespace.columns(connection, name, table)
     kind = sa.Text() if text else sa.types.NullType()
-    columns_of = [sa.Column(column, _AsText(database_type) if text else kind) for column, database_type in columns.items()]
+    columns_of = [
+        sa.Column(column, _AsText(database_type) if text else kind) for column, database_type in columns.items()
+    ]
     return sa.Table(table, sa.MetaData(schema=plugin_schema(name)), *columns_of)
 
 
@@ -128,7 +130,7 @@ class _AsText(sa.types.UserDefinedType[str]):
 
 
 def _scope(connection: Connection, tenant_id: UUID | None) -> None:
-    connection.execute(sa.select(sa.func.set_config("crm.tenant", str(tenant_id or ""), True)))
+    connection.execute(sa.select(sa.func.set_config("crm.tenant", str(tenant_id or ""), True)))  # noqa: FBT003 - PostgreSQL's own argument
 
 
 def read(file: Path, name: str) -> Contents:

@@ -87,7 +87,14 @@ def _same_version(package: str, manifest: str) -> bool:
 
 
 def _normal(version: str) -> str:
-    return version.lower().replace("-", "").replace("_", "").replace("rc.", "rc").replace("alpha.", "a").replace("beta.", "b")
+    return (
+        version.lower()
+        .replace("-", "")
+        .replace("_", "")
+        .replace("rc.", "rc")
+        .replace("alpha.", "a")
+        .replace("beta.", "b")
+    )
 
 
 def _package_directory(name: str) -> Path | None:

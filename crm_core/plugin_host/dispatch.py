@@ -120,12 +120,12 @@ class Hooks:
         by_plugin = {call.plugin.id: call for call in calls}
         return [(by_plugin[plugin.id], patch) for plugin, patch in self._run(hook, calls, arguments)]
 
-    def _run(
-        self, hook: str, calls: Sequence[Call], arguments: Mapping[str, Any]
-    ) -> list[tuple[LoadedPlugin, Any]]:
+    def _run(self, hook: str, calls: Sequence[Call], arguments: Mapping[str, Any]) -> list[tuple[LoadedPlugin, Any]]:
         if len(self.active) >= _DEPTH:
             chain = " → ".join(self.active)
-            message = f"hooks call each other more than {_DEPTH} deep ({chain}); one of these plugins must stop reacting"
+            message = (
+                f"hooks call each other more than {_DEPTH} deep ({chain}); one of these plugins must stop reacting"
+            )
             raise HookFailed(message, hook=hook, plugins=list(self.active))
         definition = HOOKS[hook]
         results = []

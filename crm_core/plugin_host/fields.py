@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from crm_core.db.lists import is_in
 from crm_core.db.statements import Statement
 from crm_core.errors import InvalidInput, UnknownField
-from crm_core.schema.types import Day, Flag, Id, Json, Money, Quantity, UtcDateTime
+from crm_core.schema.types import Day, Flag, Id, Json, Money, UtcDateTime
 from plugin_sdk import FieldValueError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def column_type(kind: str) -> TypeEngine[Any]:
         "text": Text(),
         "choice": Text(),
         "integer": BigInteger(),
-        "decimal": Quantity(),
+        "decimal": Money(),
         "money": Money(),
         "boolean": Flag(),
         "date": Day(),
@@ -57,7 +57,13 @@ def side_table(plugin: str, record_type: str, specs: Iterable[FieldSpec]) -> Tab
     """Return the side table of a plugin's stored fields on one record type."""
     name = f"{record_type}_fields"
     metadata = MetaData(schema=f"plg_{plugin}")
-    Table("record", metadata, Column("tenant_id", Id(), primary_key=True), Column("id", Id(), primary_key=True), schema="core")
+    Table(
+        "record",
+        metadata,
+        Column("tenant_id", Id(), primary_key=True),
+        Column("id", Id(), primary_key=True),
+        schema="core",
+    )
     columns = [Column(spec.key, column_type(spec.kind)) for spec in specs]
     indexes = [
         Index(f"ix_{name}_{spec.key}"[:60], "tenant_id", spec.key, "record_id") for spec in specs if spec.searchable
@@ -70,7 +76,10 @@ def side_table(plugin: str, record_type: str, specs: Iterable[FieldSpec]) -> Tab
         *columns,
         PrimaryKeyConstraint("tenant_id", "record_id", name=f"pk_{name}"),
         ForeignKeyConstraint(
-            ["tenant_id", "record_id"], ["core.record.tenant_id", "core.record.id"], ondelete="CASCADE", name=f"fk_{name}"
+            ["tenant_id", "record_id"],
+            ["core.record.tenant_id", "core.record.id"],
+            ondelete="CASCADE",
+            name=f"fk_{name}",
         ),
         *indexes,
     )
@@ -85,7 +94,9 @@ class PluginFields:
         self.record_type = record_type
         self.specs = {spec.key: spec for spec in specs}
         self.stored = tuple(spec.key for spec in specs if not spec.computed)
-        self.table = side_table(plugin, record_type, [spec for spec in specs if not spec.computed]) if self.stored else None
+        self.table = (
+            side_table(plugin, record_type, [spec for spec in specs if not spec.computed]) if self.stored else None
+        )
 
     def checked(self, values: Mapping[str, Any], *, by_api: bool) -> dict[str, Any]:
         """Return values as they will be stored; refuses unknown, computed and, by the API, read-only fields."""

@@ -69,9 +69,7 @@ class Pace:
             self._quick[function] = 0 if blocked > self._limit else min(quick + 1, _REHABILITATION)
 
 
-def call(
-    pace: Pace, uow: UnitOfWork, definition: HookDefinition, call: Call, arguments: tuple[Any, ...]
-) -> Any:
+def call(pace: Pace, uow: UnitOfWork, definition: HookDefinition, call: Call, arguments: tuple[Any, ...]) -> Any:
     """Call one implementation; a failure fails the operation, or is logged and skipped, as the hook declares."""
     skip = definition.on_error is OnError.SKIP
     try:
@@ -103,5 +101,3 @@ def _skipped(call: Call, definition: HookDefinition, error: BaseException, uow: 
         uow.request_id,
     )
     return SKIPPED
-
-

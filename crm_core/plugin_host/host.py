@@ -15,7 +15,8 @@ from crm_core.plugin_host.registry import Registry, load, settings_of
 from crm_core.plugin_host.resolver import resolve
 from crm_core.plugin_host.state import PluginState
 from crm_core.schema import plugin, plugin_tenant
-from plugin_sdk import SettingError, __version__ as sdk_version
+from plugin_sdk import SettingError
+from plugin_sdk import __version__ as sdk_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -87,7 +87,9 @@ def _find(found: Sequence[Discovered], name: str) -> Discovered:
     each = next((plugin for plugin in found if plugin.id == name), None)
     if each is None:
         there = ", ".join(plugin.id for plugin in found) or "none"
-        message = f"no package of plugin {name!r} is installed in this environment; pip install it first (found: {there})"
+        message = (
+            f"no package of plugin {name!r} is installed in this environment; pip install it first (found: {there})"
+        )
         raise PluginError(message, plugin=name)
     if each.manifest is None:
         raise PluginError(each.problem or f"plugin {name} has no usable manifest", plugin=name)

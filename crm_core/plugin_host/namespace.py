@@ -26,7 +26,9 @@ def tables(connection: Connection, plugin: str) -> list[str]:
         names = inspector.get_table_names(schema=schema) if inspector.has_schema(schema) else []
     else:
         prefix = sqlite_schema_prefix(schema)
-        found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").scalars()
+        found = connection.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        ).scalars()
         names = [name.removeprefix(prefix) for name in found if name.startswith(prefix)]
     return sorted(name for name in names if name != "alembic_version")
 
@@ -35,7 +37,9 @@ def columns(connection: Connection, plugin: str, table: str) -> dict[str, str]:
     """Return the columns of one of a plugin's tables with their database types."""
     schema = plugin_schema(plugin)
     if connection.dialect.name == "postgresql":
-        return {column["name"]: str(column["type"]) for column in sa.inspect(connection).get_columns(table, schema=schema)}
+        return {
+            column["name"]: str(column["type"]) for column in sa.inspect(connection).get_columns(table, schema=schema)
+        }
     name = sqlite_schema_prefix(schema) + table
     rows = connection.exec_driver_sql(f'PRAGMA table_info("{name}")').all()
     return {row[1]: row[2] for row in rows}

@@ -83,7 +83,7 @@ def _load_one(
     try:
         module = importlib.import_module(plugin.module)
         manager.register(module, name=plugin.id)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code may raise anything
         return f"{plugin.label}: {plugin.module} cannot be loaded: {safe_text(error)}"
     problems = [*_contract_problems(manager, module, manifest), *_check_problems(module, environment)]
     if problems:
@@ -121,7 +121,7 @@ def _check_problems(module: object, environment: Environment) -> Iterable[str]:
         return
     try:
         issues = check(environment) or ()
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code may raise anything
         yield f"plugin_check failed: {safe_text(error)}"
         return
     yield from (f"plugin_check: {issue.message}" for issue in issues if issue.level is Level.ERROR)

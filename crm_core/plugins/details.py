@@ -44,4 +44,4 @@ def _tenants(connection: Connection, name: str) -> list[str]:
 def _history(connection: Connection, name: str) -> list[dict[str, Any]]:
     columns = (plugin_history.c.at, plugin_history.c.version, plugin_history.c.action, plugin_history.c.actor)
     query = sa.select(*columns).where(plugin_history.c.plugin == name).order_by(plugin_history.c.id)
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -61,9 +62,7 @@ async def _say_goodbye(settings: Settings, name: str, mode: UninstallMode) -> di
     return lines
 
 
-async def _goodbye_of(
-    runtime: Runtime, tenant_id: UUID, name: str, mode: UninstallMode
-) -> list[Mapping[str, Any]]:
+async def _goodbye_of(runtime: Runtime, tenant_id: UUID, name: str, mode: UninstallMode) -> list[Mapping[str, Any]]:
     def operate(scope: Scope) -> list[Mapping[str, Any]]:
         exported = list(scope.hooks.own("plugin_export", name) or ()) if mode is UninstallMode.EXPORT else []
         scope.hooks.own("plugin_uninstall", name, mode=mode)
@@ -78,9 +77,11 @@ async def _welcome(settings: Settings, name: str, lines: Mapping[UUID, list[Mapp
             message = f"the data of {name} is back, but its code is not loaded, so it could not check it"
             raise PluginError(message, plugin=name)
         for tenant_id, own in lines.items():
-            await runtime.run(
-                system_actor(tenant_id), lambda scope, own=own: scope.hooks.own("plugin_import", name, lines=tuple(own))
-            )
+            await runtime.run(system_actor(tenant_id), partial(_take_back, name=name, lines=tuple(own)))
+
+
+def _take_back(scope: Scope, *, name: str, lines: tuple[Mapping[str, Any], ...]) -> None:
+    scope.hooks.own("plugin_import", name, lines=lines)
 
 
 def _tenants(url: str, name: str, *, only_enabled: bool) -> list[UUID]:

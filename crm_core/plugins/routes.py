@@ -111,7 +111,12 @@ def plugin_routers(routes: Mapping[str, Sequence[Route]]) -> list[APIRouter]:
         for route in own:
             name = f"{plugin}_{route.handler.__name__.strip('_')}"
             documentation = Documentation(
-                name, f"plugin {plugin}", route.summary, plain=route.response, plain_body=route.body, status=route.status
+                name,
+                f"plugin {plugin}",
+                route.summary,
+                plain=route.response,
+                plain_body=route.body,
+                status=route.status,
             )
             add_route(router, route.method, route.path, _served(plugin, route), documentation)
         routers.append(router)
@@ -151,6 +156,3 @@ def _model(model: type[BaseModel] | None, raw: bytes) -> BaseModel | None:
         where = ".".join(str(part) for part in first["loc"])
         message = f"the request body does not fit: {where}: {first['msg']}"
         raise InvalidInput(message, pointer=f"$.{where}") from None
-
-
-

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from crm_core.db.unit import RecordWrite, Write
 from crm_core.errors import Conflict, RecordNotFound, Refused
-from crm_core.records.create import after, apply_before_write, plugin_writes, validate
+from crm_core.records.create import after, apply_before_write, draft_parts, plugin_writes, store_parts, validate
 from crm_core.records.hookable import checked_plugins, frozen
+from crm_core.records.parts import rows_of_parts
 from crm_core.records.read import load_row
 from crm_core.records.statements import select_one, update_row
 from crm_core.records.traces import changes, traces
 from plugin_sdk import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
+    from crm_core.records.create import Draft
     from crm_core.records.entity import Entity
     from crm_core.records.hookable import PluginValues
     from crm_core.records.scope import Scope
@@ -39,16 +41,40 @@ def update(
     grant = scope.actor.require(entity.record_type, "update")
     old = load_row(scope, entity, record_id, grant)
     require_version(entity, old, version)
-    checked = {name: entity.field(name).check(entity.record_type, value) for name, value in values.items()}
+    checked = _checked(entity, values)
     own = checked_plugins(scope, entity, plugins or {})
     entity.rules.before_update(scope, old, checked)
+    wanted = checked.pop(entity.parts.name, None) if entity.parts else None
     row = {**old, **checked}
+    parts = draft_parts(scope, entity, row, wanted)
     apply_before_write(scope, entity, Operation.UPDATE, old, row, own)
+    entity.rules.settle(scope, old, row, None if parts is None else [part.row for part in parts])
     changed = {name: row[name] for name in row if row[name] != old[name]}
-    if not changed and not own:
+    if not changed and not own and parts is None:
         return {**old, "plugins": {}}
     validate(scope, entity, Operation.UPDATE, old, row, own)
-    return rewrite(scope, entity, "update", Operation.UPDATE, old, changed, own)
+    done = rewrite(scope, entity, "update", Operation.UPDATE, old, changed, own)
+    if parts is not None:
+        _replace_parts(scope, entity, old["id"], parts)
+    entity.rules.part_written(scope, done)
+    return done
+
+
+def _checked(entity: Entity, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as they will be stored; parts are checked later, with the record they belong to."""
+    parts = entity.parts.name if entity.parts else None
+    return {
+        name: value if name == parts else entity.field(name).check(entity.record_type, value)
+        for name, value in values.items()
+    }
+
+
+def _replace_parts(scope: Scope, entity: Entity, record_id: UUID, drafts: Sequence[Draft]) -> None:
+    if entity.parts is None:
+        return
+    for row in rows_of_parts(scope, entity.parts, [record_id]):
+        _remove(scope, entity.parts.entity, row)
+    store_parts(scope, entity.parts.entity, drafts)
 
 
 def delete(scope: Scope, entity: Entity, record_id: UUID, *, version: int | None = None) -> dict[str, Any]:
@@ -56,6 +82,12 @@ def delete(scope: Scope, entity: Entity, record_id: UUID, *, version: int | None
     grant = scope.actor.require(entity.record_type, "delete")
     old = load_row(scope, entity, record_id, grant)
     require_version(entity, old, version)
+    done = _remove(scope, entity, old)
+    entity.rules.part_written(scope, done)
+    return done
+
+
+def _remove(scope: Scope, entity: Entity, old: Mapping[str, Any]) -> dict[str, Any]:
     issues = [("core", issue) for issue in entity.rules.before_delete(scope, old)]
     if issues:
         raise Refused(issues)
@@ -70,7 +102,9 @@ def restore(scope: Scope, entity: Entity, record_id: UUID) -> dict[str, Any]:
     grant = scope.actor.require(entity.record_type, "delete")
     old = load_row(scope, entity, record_id, grant, deleted=True)
     validate(scope, entity, Operation.RESTORE, old, {**old, "deleted_at": None, "deleted_by": None}, {})
-    return rewrite(scope, entity, "restore", Operation.RESTORE, old, {"deleted_at": None, "deleted_by": None}, {})
+    done = rewrite(scope, entity, "restore", Operation.RESTORE, old, {"deleted_at": None, "deleted_by": None}, {})
+    entity.rules.part_written(scope, done)
+    return done
 
 
 def rewrite(
@@ -92,7 +126,9 @@ def rewrite(
     if own:
         diff["plugins"] = [None, own]
     writes = [
-        Write(update_row(entity, columns), {**key, **{name: row[name] for name in columns}, "tenant_id": scope.tenant_id}),
+        Write(
+            update_row(entity, columns), {**key, **{name: row[name] for name in columns}, "tenant_id": scope.tenant_id}
+        ),
         *plugin_writes(scope, entity, old["id"], own),
         *traces(uow, action, entity.record_type, row, diff),
     ]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_core.db.unit import RecordWrite, Write
 from crm_core.errors import Refused
 from crm_core.plugin_host.dispatch import merge
 from crm_core.records.hookable import checked_patch, checked_plugins, frozen, take_own_fields
+from crm_core.records.parts import located
 from crm_core.records.statements import INSERT_RECORD, insert_into
 from crm_core.records.traces import changes, traces
 from crm_core.schema.ids import new_id
 from plugin_sdk import Issue, Level, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from crm_core.records.entity import Entity
     from crm_core.records.hookable import PluginValues
@@ -32,13 +33,64 @@ def create(
     Raises PermissionDenied, InvalidInput, Refused, PatchConflict or HookFailed; nothing is stored then.
     """
     scope.actor.require(entity.record_type, "create")
+    core = dict(values)
+    entity.rules.fill(scope, [core], None)
+    wanted = core.pop(entity.parts.name, None) if entity.parts else None
+    draft = _drafted(scope, entity, core, plugins or {}, wanted)
+    store(scope, entity, draft.row, draft.own)
+    if entity.parts is not None:
+        store_parts(scope, entity.parts.entity, draft.parts or ())
+    entity.rules.part_written(scope, draft.row)
+    return {**draft.row, "plugins": draft.own}
+
+
+class Draft(NamedTuple):
+    """A new record that has passed hooks and checks and is not stored yet, with its parts (None: it gave none)."""
+
+    row: dict[str, Any]
+    own: PluginValues
+    parts: Sequence[Draft] | None
+
+
+def _drafted(
+    scope: Scope,
+    entity: Entity,
+    values: Mapping[str, Any],
+    plugins: Mapping[str, Mapping[str, Any]],
+    wanted: Sequence[Mapping[str, Any]] | None = None,
+) -> Draft:
     row = _draft(scope, entity, values)
-    own = checked_plugins(scope, entity, plugins or {})
+    own = checked_plugins(scope, entity, plugins)
     _before(scope, entity, row, own)
     entity.rules.complete(scope, row)
-    _inside(scope, entity, row, own)
-    store(scope, entity, row, own)
-    return {**row, "plugins": own}
+    parts = draft_parts(scope, entity, row, wanted)
+    apply_before_write(scope, entity, Operation.CREATE, None, row, own)
+    entity.rules.settle(scope, None, row, None if parts is None else [part.row for part in parts])
+    validate(scope, entity, Operation.CREATE, None, row, own)
+    return Draft(row, own, parts)
+
+
+def draft_parts(
+    scope: Scope, entity: Entity, row: Mapping[str, Any], wanted: Sequence[Mapping[str, Any]] | None
+) -> list[Draft] | None:
+    """Return the parts a request gives for a record, checked; errors say which part they are about."""
+    parts = entity.parts
+    if parts is None or wanted is None:
+        return None
+    given = [{**values, parts.key: row["id"], parts.order: place} for place, values in enumerate(wanted, 1)]
+    plugins = [values.pop("plugins", {}) for values in given]
+    parts.entity.rules.fill(scope, given, row)
+    drafts = []
+    for index, (values, own) in enumerate(zip(given, plugins, strict=True)):
+        with located(parts.name, index):
+            drafts.append(_drafted(scope, parts.entity, values, own))
+    return drafts
+
+
+def store_parts(scope: Scope, entity: Entity, drafts: Sequence[Draft]) -> None:
+    """Stage the writes of a record's parts, behind its own."""
+    for draft in drafts:
+        store(scope, entity, draft.row, draft.own)
 
 
 def store(scope: Scope, entity: Entity, row: dict[str, Any], own: PluginValues) -> None:
@@ -97,7 +149,14 @@ def _draft(scope: Scope, entity: Entity, values: Mapping[str, Any]) -> dict[str,
     for name, value in values.items():
         row[name] = entity.field(name).check(entity.record_type, value)
     who = uow.actor.principal_id
-    row |= {"id": new_id(), "version": 1, "created_at": uow.now, "created_by": who, "updated_at": uow.now, "updated_by": who}
+    row |= {
+        "id": new_id(),
+        "version": 1,
+        "created_at": uow.now,
+        "created_by": who,
+        "updated_at": uow.now,
+        "updated_by": who,
+    }
     if "owner_id" in row and row["owner_id"] is None:
         row["owner_id"] = who
     return row
@@ -124,12 +183,6 @@ def _before(scope: Scope, entity: Entity, row: dict[str, Any], own: PluginValues
 def _duplicate(entity: Entity, match: Any) -> Issue:
     message = f"this {entity.record_type} seems to be {match.record_id} already: {match.reason}"
     return Issue("duplicate_record", message, level=Level.ERROR)
-
-
-def _inside(scope: Scope, entity: Entity, row: dict[str, Any], own: PluginValues) -> None:
-    """Call the hooks of the point ``write`` and the core's own checks."""
-    apply_before_write(scope, entity, Operation.CREATE, None, row, own)
-    validate(scope, entity, Operation.CREATE, None, row, own)
 
 
 def apply_before_write(

@@ -37,7 +37,9 @@ def decode(sorts: Sequence[Sort], cursor: str) -> list[Any]:
         message = "the cursor cannot be read; use next_cursor of an answer as it is, or leave it out"
         raise InvalidInput(message, parameter="cursor") from None
     if position.sort != _signature(sorts) or len(position.values) != len(sorts):
-        message = f"the cursor was made for sort={position.sort}; keep the sort while you page, or start without a cursor"
+        message = (
+            f"the cursor was made for sort={position.sort}; keep the sort while you page, or start without a cursor"
+        )
         raise InvalidInput(message, parameter="cursor")
     pairs = zip(sorts, position.values, strict=True)
     return [None if value is None else sort.target.convert(value) for sort, value in pairs]

@@ -84,9 +84,7 @@ def _field(column: Column[Any], read_only: frozenset[str]) -> Field:
     writable = name != "id" and name not in STANDARD_COLUMNS and name not in read_only
     nullable = bool(column.nullable)
     required = writable and not nullable and column.server_default is None
-    return Field(
-        name, column, _python_type(column), nullable, required, writable, _default(column), column.doc or ""
-    )
+    return Field(name, column, _python_type(column), nullable, required, writable, _default(column), column.doc or "")
 
 
 def _default(column: Column[Any]) -> Any:
@@ -99,7 +97,7 @@ def _default(column: Column[Any]) -> Any:
     text = argument if isinstance(argument, str) else str(argument)
     if isinstance(column.type, Text):
         return text
-    return Decimal(text) if isinstance(column.type, _DECIMALS) else int(text)
+    return column.type.exact(Decimal(text)) if isinstance(column.type, _DECIMALS) else int(text)
 
 
 def _python_type(column: Column[Any]) -> Any:

@@ -170,5 +170,7 @@ def _flag(text: str) -> bool:
 
 def _possible(entity: Entity, plugins: Mapping[str, PluginFields]) -> Sequence[str]:
     core = [field.name for field in entity.fields if not isinstance(field.column.type, Json)]
-    own = [f"{plugin}.{key}" for plugin, fields in plugins.items() for key, spec in fields.specs.items() if spec.searchable]
+    own = [
+        f"{plugin}.{key}" for plugin, fields in plugins.items() for key, spec in fields.specs.items() if spec.searchable
+    ]
     return [*core, *own]

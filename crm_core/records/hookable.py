@@ -22,7 +22,11 @@ def frozen(entity: Entity, values: Mapping[str, Any], plugins: Mapping[str, Mapp
     """Return a record for hooks; what they keep of it cannot change anything."""
     fields = {plugin: MappingProxyType(dict(own)) for plugin, own in (plugins or {}).items()}
     return Record(
-        entity.record_type, values["id"], values.get("version") or 0, MappingProxyType(dict(values)), MappingProxyType(fields)
+        entity.record_type,
+        values["id"],
+        values.get("version") or 0,
+        MappingProxyType(dict(values)),
+        MappingProxyType(fields),
     )
 
 
@@ -46,7 +50,9 @@ def take_own_fields(scope: Scope, entity: Entity, patches: Iterable[tuple[Call, 
             continue
         fields = known.get(call.plugin.id)
         if fields is None:
-            message = f"plugin {call.plugin.label} declares no fields on {entity.record_type}; add [[fields]] to its manifest"
+            message = (
+                f"plugin {call.plugin.label} declares no fields on {entity.record_type}; add [[fields]] to its manifest"
+            )
             raise InvalidInput(message, plugin=call.plugin.label)
         plugins.setdefault(call.plugin.id, {}).update(fields.checked(patch.fields, by_api=False))
 

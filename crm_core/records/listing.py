@@ -12,7 +12,7 @@ from crm_core.db.lists import is_in
 from crm_core.db.statements import Statement
 from crm_core.errors import InvalidInput
 from crm_core.records import cursor as cursors
-from crm_core.records.filters import Filter, Sort, parse_filter, parse_sort
+from crm_core.records.filters import Filter, Sort, Target, parse_filter, parse_sort
 from crm_core.records.read import plugin_values
 from crm_core.records.statements import in_tenant
 
@@ -53,10 +53,11 @@ def parse(entity: Entity, plugins: Mapping[str, PluginFields], parameters: Itera
     sorts = parse_sort(entity, plugins, str(special.get("sort") or "id"))
     cursor = special.get("cursor")
     position = tuple(cursors.decode(sorts, str(cursor))) if cursor else None
-    return Listing(tuple(filters), sorts, _limit(special.get("limit")), position, _deleted(special.get("deleted")))
+    return Listing(tuple(filters), sorts, parse_limit(special.get("limit")), position, _deleted(special.get("deleted")))
 
 
-def _limit(text: Any) -> int:
+def parse_limit(text: Any) -> int:
+    """Return the number of rows a page may have."""
     if text is None:
         return DEFAULT_LIMIT
     value = int(text) if str(text).isdigit() else 0
@@ -101,7 +102,7 @@ def _statement(entity: Entity, listing: Listing, *, scoped: bool) -> Statement:
         None if listing.position is None else tuple(value is None for value in listing.position),
         listing.deleted,
         scoped,
-        tuple(id(each.target.column) for each in (*listing.filters, *listing.sorts)),
+        tuple(id(target.column) for target in _targets(listing)),
     )
     return _remembered(shape, _Build(entity, listing, scoped))
 
@@ -140,15 +141,21 @@ def _construct(entity: Entity, listing: Listing, *, scoped: bool) -> Select[Any]
     return statement.order_by(*_order(listing.sorts)).limit(bindparam("page_limit", type_=table.c.version.type))
 
 
+def _targets(listing: Listing) -> list[Target]:
+    return [*(each.target for each in listing.filters), *(sort.target for sort in listing.sorts)]
+
+
 def _joined(statement: Select[Any], table: Table, listing: Listing) -> Select[Any]:
     """Join the side tables that the list filters or sorts by, and no other."""
     joined: set[int] = set()
-    for target in (*(each.target for each in listing.filters), *(sort.target for sort in listing.sorts)):
+    for target in _targets(listing):
         side = target.column.table
         if target.plugin is None or id(side) in joined:
             continue
         joined.add(id(side))
-        strict = any(each.target.column.table is side and each.operator not in {"empty", "ne"} for each in listing.filters)
+        strict = any(
+            each.target.column.table is side and each.operator not in {"empty", "ne"} for each in listing.filters
+        )
         on = and_(side.c.tenant_id == table.c.tenant_id, side.c.record_id == table.c.id)
         statement = statement.join(side, on, isouter=not strict)
     return statement

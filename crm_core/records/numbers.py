@@ -69,7 +69,9 @@ def _reserve(connection: Connection, tenant_id: UUID, series: str, count: int) -
     values: Mapping[str, Any] = {"key_tenant": tenant_id, "key_series": series, "count": count}
     if not connection.execute(_TAKE, values):
         pattern = _PATTERNS.get(series, "{:06d}")
-        connection.execute(_ADD, {"tenant_id": tenant_id, "series": series, "pattern": pattern, "next_value": 1 + count})
+        connection.execute(
+            _ADD, {"tenant_id": tenant_id, "series": series, "pattern": pattern, "next_value": 1 + count}
+        )
         return 1, pattern
     next_value, pattern = connection.fetch(_READ, values)[0]
     return next_value - count, pattern

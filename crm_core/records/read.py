@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from crm_core.records.scope import Scope
 
 
-def load_row(
-    scope: Scope, entity: Entity, record_id: UUID, grant: Grant, *, deleted: bool = False
-) -> dict[str, Any]:
+def load_row(scope: Scope, entity: Entity, record_id: UUID, grant: Grant, *, deleted: bool = False) -> dict[str, Any]:
     """Return one row within the grant, or raise RecordNotFound: what may not be seen does not exist.
 
     With ``deleted`` the row must be in the bin, without it must not.

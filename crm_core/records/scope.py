@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from crm_core.errors import InvalidInput
 
@@ -26,6 +26,8 @@ class Scope:
     hooks: Hooks
     catalog: Mapping[str, Entity]
     numbers: Numbers
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What services of this operation have looked up and need again, such as the tenant's rounding."""
 
     @property
     def actor(self) -> Actor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crm_core.db.unit import Write
 from crm_core.records.statements import INSERT_AUDIT, INSERT_OUTBOX, INSERT_PENDING
-from crm_core.schema.ids import new_id
+from crm_core.schema.ids import id_time, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,8 @@ def traces(
                 "record_id": record["id"],
                 "payload": record,
                 "created_at": uow.now,
-                "available_at": uow.now,
+                # The id's own time, so that events of one record are due in the order they were made.
+                "available_at": id_time(event_id),
             },
         ),
     ]

@@ -168,7 +168,7 @@ def test_core_has_the_command_line_and_plugins_their_entry_point(built: Built) -
     folder = built.distribution.folder.name
     expected = {
         "crm-core": "[console_scripts]\ncrm = crm_core.cli:main\n",
-        "crm-plugin-sdk": None,
+        "crm-plugin-sdk": "[pytest11]\ncrm-plugin-sdk = plugin_sdk.testing.plugin\n",
     }.get(name, f"[crm.plugins]\n{folder} = crm_{folder}.hooks\n")
     has_file = any(path.endswith(".dist-info/entry_points.txt") for path in wheel_contents(built.wheel))
 

@@ -72,7 +72,9 @@ class RunningApp:
     def client(self, role: str = "administrator", *, tenant_id: UUID | None = None) -> httpx.AsyncClient:
         """Return a client of a user with that role; paths are relative to ``/api/v1``."""
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url=_BASE_URL, auth=_Key(self, role, tenant_id or self.tenant_id)
+            transport=httpx.ASGITransport(self.app),
+            base_url=_BASE_URL,
+            auth=_Key(self, role, tenant_id or self.tenant_id),
         )
         self._clients.append(client)
         return client

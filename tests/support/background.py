@@ -9,6 +9,7 @@ import asyncio
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -108,7 +109,7 @@ class World:
     async def enable(self, *plugins: str) -> None:
         """Enable plugins."""
         for plugin in plugins:
-            await self.run(lambda scope, plugin=plugin: enable(scope, plugin, None))
+            await self.run(partial(enable, name=plugin, settings=None))
         await self.runtime.refresh(now=True)
 
     async def disable(self, plugin: str) -> None:
@@ -139,8 +140,7 @@ class World:
 @asynccontextmanager
 async def world(url: str, *enabled: str) -> AsyncIterator[World]:
     """Open a database with both plugins installed and a new tenant that has enabled some of them."""
-    install_in_thread = asyncio.to_thread(install_plugins, url)
-    await install_in_thread
+    await asyncio.to_thread(install_plugins, url)
     steady.EVENTS.clear()
     steady.RUNS.clear()
     troubled.CURED.clear()
@@ -152,9 +152,10 @@ async def world(url: str, *enabled: str) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def another_process(here: World) -> AsyncIterator[World]:
-    """Open the same database once more, as another process would."""
-    async with opened(_settings(here.url), discovered=discovered()) as runtime:
+async def another_process(here: World, *packages: str) -> AsyncIterator[World]:
+    """Open the same database once more, as another process would; with ``packages``, where only these are present."""
+    present = [each for each in discovered() if not packages or each.id in packages]
+    async with opened(_settings(here.url), discovered=present) as runtime:
         yield World(here.url, runtime, here.tenant_id)
 
 

@@ -3,9 +3,11 @@
 The fixture ``make_plugin`` (``tests/crm_core/conftest.py``) writes them into the test's folder and cleans up::
 
     def test_refusal(database_url: str, make_plugin: MakePlugin) -> None:
-        guard = make_plugin("guard", HOOKS, '[hooks.record_validate]\nrecord_types = ["account"]')
+        guard = make_plugin("guard", HOOKS, "[hooks.record_validate]")
+
         async def scenario() -> None:
-            async with running(database_url, plugins=[guard]) as app: ...
+            async with running(database_url, plugins=[guard]) as app:
+                ...
 """
 
 from __future__ import annotations

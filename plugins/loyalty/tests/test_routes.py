@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -62,6 +63,18 @@ def test_nobody_takes_more_points_than_there_are(shop: Shop) -> None:
     assert [issue["code"] for issue in refused.json["issues"]] == ["balance_below_zero"]
     assert shop.movements(account) == [("earn", 100)]
     assert shop.adjust(account, -100)["balance"] == 0
+
+
+def test_points_taken_at_the_same_moment_are_taken_once(shop: Shop) -> None:
+    account = shop.account()
+    shop.adjust(account, 100)
+    path = f"x/loyalty/accounts/{account}/adjustments"
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = [threads.submit(shop.client.post, path, json={"points": -40, "note": "now"}) for _ in range(4)]
+
+    assert sorted(answer.result().status for answer in taken) == [201, 201, 422, 422]
+    assert shop.fields(account)["balance"] == 20
 
 
 @pytest.mark.parametrize("body", [{"points": 0, "note": "x"}, {"points": 5, "note": ""}, {"points": "many"}, {}])

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -14,6 +13,7 @@ from tests.support.background import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from uuid import UUID
 
 _SEAL, _EVENT = audit_seal.c, audit_event.c
 
@@ -149,9 +149,7 @@ def test_a_sealed_event_put_among_the_waiting_is_named_and_does_not_stop_the_cha
         await seal(here.runtime)
 
     events, report = _tampered(database_url, tamper)
-    assert report.problems == (
-        f"event {events[0]} is sealed and waits to be sealed: remove its row in audit_pending",
-    )
+    assert report.problems == (f"event {events[0]} is sealed and waits to be sealed: remove its row in audit_pending",)
     assert report.sealed == 6
 
 

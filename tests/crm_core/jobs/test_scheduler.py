@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from crm_core.jobs import jobs_forever, run_due
+from crm_core.jobs import jobs_forever, run_due, scheduler
 from crm_core.schema import account, job
 from crm_core.schema.ids import new_id
 from tests.support.background import World, another_process, world
@@ -111,14 +111,12 @@ def test_two_processes_at_once_run_a_job_once(postgres_url: str) -> None:
         async with another_process(here) as other:
             reports = await asyncio.gather(*(run_due(each.runtime, now=_NOW) for each in (here, other, here, other)))
         assert sum(len(report.runs) for report in reports) == 1
-        assert steady.RUNS == [str(here.tenant_id)]
+        assert [str(here.tenant_id)] == steady.RUNS
 
     _run(postgres_url, work, "steady")
 
 
 def test_a_lease_is_renewed_while_its_job_runs(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from crm_core.jobs import scheduler  # noqa: PLC0415 - its clock is set for this test
-
     monkeypatch.setattr(scheduler, "_RENEW_SECONDS", 0.01)
 
     async def work(here: World) -> None:
@@ -152,6 +150,6 @@ def test_the_loop_runs_jobs_until_it_is_stopped(database_url: str) -> None:
             assert not loop.done()
         stop.set()
         await asyncio.wait_for(loop, 20)
-        assert steady.RUNS == [str(here.tenant_id)]
+        assert [str(here.tenant_id)] == steady.RUNS
 
     _run(database_url, work, "steady")

@@ -9,21 +9,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import sqlalchemy as sa
 
 from crm_core.actors import system_actor
 from crm_core.db.unit import RecordWrite
-from crm_core.outbox import RelayReport, deliver_due, drain, relay_forever
+from crm_core.identity.tenants import add_tenant
+from crm_core.outbox import RelayReport, RelayRuntime, claims, deliver_due, drain, relay_forever
+from crm_core.outbox.delivery import deliver
 from crm_core.records.traces import traces
 from crm_core.schema import delivery, outbox
+from crm_core.schema.ids import new_id
 from tests.support.background import World, another_process, world
 from tests.support.background_plugins import steady, troubled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    import pytest
-
+    from crm_core.outbox.delivery import Delivery, Tally
     from crm_core.records.scope import Scope
 
 _ROOT = Path(__file__).parents[3]
@@ -262,11 +265,65 @@ def test_the_loop_outlives_an_outage_and_says_so_once(database_url: str, caplog:
     _run(database_url, work, "steady")
 
 
+def test_a_relay_whose_lease_is_spent_gives_back_what_it_has_not_begun(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(here: World) -> None:
+        account_id = await here.account("one")
+        await here.rename(account_id, "two")
+        with monkeypatch.context() as patch:
+            patch.setattr(claims, "LEASE", dt.timedelta(0))
+            assert await deliver_due(here.runtime) == RelayReport()
+        assert await here.seen(steady) == []
+        assert await here.rows(sa.select(outbox.c.attempts, outbox.c.claimed_until, outbox.c.done_at)) == [
+            (1, None, None),
+            (1, None, None),
+        ]
+        assert await drain(here.runtime) == RelayReport(events=2, deliveries=2)
+        assert await here.seen(steady) == [("one", "account.created"), ("two", "account.updated")]
+
+    _run(database_url, work, "steady")
+
+
+def test_a_delivery_that_another_relay_has_made_is_not_made_again(database_url: str) -> None:
+    async def work(here: World) -> None:
+        await here.account("one")
+        made: list[Delivery] = []
+
+        async def twice(runtime: RelayRuntime, each: Delivery, tally: Tally) -> None:
+            made.append(each)
+            await deliver(runtime, each, tally)
+            await deliver(runtime, each, tally)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("crm_core.outbox.relay.deliver", twice)
+            report = await deliver_due(here.runtime)
+        assert len(made) == 1
+        assert (report.deliveries, report.failures) == (1, 0)
+        assert await here.seen(steady) == [("one", "account.created")]
+
+    _run(database_url, work, "steady")
+
+
+def test_an_enabled_plugin_that_is_not_loaded_here_does_not_lose_its_deliveries(database_url: str) -> None:
+    async def work(here: World) -> None:
+        await here.account("boom")
+        await drain(here.runtime)
+        await here.execute(sa.update(delivery).values(available_at=dt.datetime.now(dt.UTC)))
+        async with another_process(here, "steady") as without:
+            assert await drain(without.runtime) == RelayReport(failures=1)
+        [(plugin, attempts, error, _)] = await _deliveries(here)
+        assert (plugin, attempts) == ("troubled", 2)
+        assert error == (
+            "PluginError: plugin troubled is enabled for this tenant but is not loaded; "
+            "crm plugin show troubled says why"
+        )
+
+    _run(database_url, work, "troubled")
+
+
 def test_tenants_do_not_share_events(database_url: str) -> None:
     async def work(here: World) -> None:
-        from crm_core.identity.tenants import add_tenant  # noqa: PLC0415 - this one test
-        from crm_core.schema.ids import new_id  # noqa: PLC0415 - as above
-
         other = World(here.url, here.runtime, new_id())
         await here.runtime.run(system_actor(other.tenant_id), lambda scope: add_tenant(scope, "other", "Other"))
         await other.account("theirs")

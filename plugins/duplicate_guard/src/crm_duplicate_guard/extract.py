@@ -17,6 +17,14 @@ CONTACT_POINT: Final = "contact_point"
 POINT_KINDS: Final = ("email", "phone")
 
 
+def is_guarded(values: Mapping[str, Any]) -> bool:
+    """Tell whether a record counts: not in the bin, and no lead that has been converted.
+
+    What a converted lead said is said by its account and contact now; whoever asks again is a new lead.
+    """
+    return values.get("deleted_at") is None and values.get("converted_at") is None
+
+
 def of_record(record_type: str, values: Mapping[str, Any]) -> Fingerprints:
     """Return the fingerprints of a record's own fields; none for record types that are not guarded."""
     found = _EXTRACTORS[record_type](values) if record_type in _EXTRACTORS else ()

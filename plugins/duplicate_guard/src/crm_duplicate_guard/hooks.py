@@ -87,8 +87,8 @@ def _patch(values: dict[str, Any]) -> Patch | None:
 
 
 def _issue(found: Found, new: Record, ctx: Context) -> Issue:
-    kind = min(each.kind for each in found.common)
-    field = "value" if new.record_type == CONTACT_POINT else _FIELDS.get(kind, kind)
+    strongest = found.kinds[0]
+    field = "value" if new.record_type == CONTACT_POINT else _FIELDS.get(strongest, strongest)
     message = (
         f"this would make the {found.record_type} a duplicate of {found.record_id}: {found.reason} "
         f"(score {found.score}, refused from {Policy.of(ctx.settings).refuse_at}); merge the two or correct one of them"

@@ -74,10 +74,15 @@ class Found:
         return score(self.record_type, self.common)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of what is the same, the strongest first."""
+        common = {each.kind for each in self.common}
+        return tuple(kind for kind in _WORDS if kind in common)
+
+    @property
     def reason(self) -> str:
         """What is the same, in words."""
-        kinds = {each.kind for each in self.common}
-        return " and ".join(words for kind, words in _WORDS.items() if kind in kinds)
+        return " and ".join(_WORDS[kind] for kind in self.kinds)
 
 
 def score(record_type: str, common: Iterable[Fingerprint]) -> Decimal:

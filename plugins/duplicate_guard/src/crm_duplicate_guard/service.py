@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from crm_duplicate_guard import store
-from crm_duplicate_guard.extract import CONTACT_POINT, POINT_KINDS, RECORD_TYPES, of_point, of_record
+from crm_duplicate_guard.extract import CONTACT_POINT, POINT_KINDS, RECORD_TYPES, is_guarded, of_point, of_record
 from crm_duplicate_guard.matching import Found, Policy, became_duplicate
 from plugin_sdk import NotFound, Operation
 
@@ -29,6 +29,8 @@ def find_for_draft(ctx: Context, draft: Record) -> list[Found]:
 
 def duplicates_of_record(ctx: Context, operation: Operation, old: Record | None, new: Record) -> list[Found]:
     """Return the records that a write would make this one a duplicate of."""
+    if not is_guarded(new.values):
+        return []
     own = of_record(new.record_type, new.values)
     if operation is Operation.CREATE:
         return _became(ctx, new.record_type, new.id, _NONE, own)
@@ -63,7 +65,7 @@ def duplicates_of_point(ctx: Context, old: Record | None, new: Record) -> list[F
 def follow_record(ctx: Context, operation: Operation, old: Record | None, new: Record) -> None:
     """Bring the fingerprints of a record in step with what was written."""
     own = of_record(new.record_type, new.values)
-    if operation is Operation.DELETE or new.get("deleted_at") is not None:
+    if operation is Operation.DELETE or not is_guarded(new.values):
         store.remove(ctx, new.id)
     elif operation is Operation.CREATE:
         store.add(ctx, new.record_type, {new.id: own})
@@ -84,7 +86,7 @@ def follow_point(ctx: Context, operation: Operation, old: Record | None, new: Re
 
 
 def build(ctx: Context) -> int:
-    """Build the fingerprints of all records anew, page by page; return how many records there are."""
+    """Build the fingerprints of all guarded records anew, page by page; return how many there are."""
     store.clear(ctx)
     total = 0
     for record_type in RECORD_TYPES:
@@ -128,13 +130,14 @@ def _type_of(ctx: Context, record_id: UUID) -> str | None:
 
 
 def _guarded(ctx: Context, record_id: UUID) -> Record | None:
-    """Return the record if it is of a guarded type and not deleted: a contact point can belong to any record."""
+    """Return the record if it is guarded: a contact point can belong to a record of any type."""
     known = store.stored_type(ctx, record_id)
     for record_type in RECORD_TYPES if known is None else (known,):
         try:
-            return ctx.api.get(record_type, record_id)
+            record = ctx.api.get(record_type, record_id)
         except NotFound:
             continue
+        return record if is_guarded(record.values) else None
     return None
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crm_duplicate_guard.extract import of_point, of_record
+from crm_duplicate_guard.extract import is_guarded, of_point, of_record
 
 
 def test_an_account_is_known_by_its_names_website_and_registration() -> None:
@@ -58,3 +58,10 @@ def test_a_record_type_that_is_not_guarded_has_none() -> None:
 )
 def test_a_contact_point_is_an_address_or_a_number(kind: str, value: str, expected: set[tuple[str, str]]) -> None:
     assert of_point({"kind": kind, "value": value}) == expected
+
+
+def test_records_in_the_bin_and_converted_leads_do_not_count() -> None:
+    assert is_guarded({"name": "Ada"})
+    assert is_guarded({"deleted_at": None, "converted_at": None})
+    assert not is_guarded({"deleted_at": "2026-01-31T12:00:00Z"})
+    assert not is_guarded({"converted_at": "2026-01-31T12:00:00Z"})

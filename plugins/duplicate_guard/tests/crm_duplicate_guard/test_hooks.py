@@ -154,6 +154,13 @@ def test_a_deleted_record_is_no_duplicate_and_may_not_come_back_as_one(guarded: 
     refused(guarded, "POST", "leads", name="Ada", email="ada@engine.example")
 
 
+def test_a_converted_lead_does_not_keep_the_customer_from_asking_again(guarded: Crm) -> None:
+    lead = guarded.client.create("leads", name="Ada", email="ada@engine.example", company="Engine Ltd")
+    guarded.client.expect(200, "POST", f"leads/{lead['id']}/convert", json={})
+
+    assert guarded.client.create("leads", name="Ada", email="ada@engine.example")["version"] == 1
+
+
 def test_a_contact_point_that_makes_a_duplicate_is_refused(guarded: Crm) -> None:
     first = with_email(guarded, "Ada Lovelace", "ada@engine.example")
     second = guarded.client.create("contacts", name="A. Lovelace")["id"]

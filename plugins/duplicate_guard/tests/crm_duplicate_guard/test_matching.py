@@ -62,6 +62,7 @@ def test_the_reason_names_what_is_common_strongest_first() -> None:
     found = Found(ID, "account", prints("name", "registration", "domain"))
 
     assert found.reason == "same registration number and same website and same name"
+    assert found.kinds == ("registration", "domain", "name")
     assert found.score == 1
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from crm_lead_scoring.rules import find_problems
-from crm_lead_scoring.service import ACTIVITY, evaluate_lead, leads_of, rescore, score_unscored
+from crm_lead_scoring.service import ACTIVITY, evaluate_before_move, evaluate_lead, leads_of, rescore, score_unscored
 from plugin_sdk import ConvertPatch, Issue, Job, Patch, Score, hookimpl
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def stage_entered(ctx: Context, event: Event) -> None:
 
 
 @hookimpl
-def stage_transition(ctx: Context, record: Record, to_stage: Stage) -> Sequence[Issue] | None:
+def stage_transition(ctx: Context, record: Record, from_stage: Stage | None, to_stage: Stage) -> Sequence[Issue] | None:
     """Keep leads below the minimum out of won stages.
 
     The score is worked out here and not read from the field: that one follows after the last commit, and a lead that
@@ -57,7 +57,7 @@ def stage_transition(ctx: Context, record: Record, to_stage: Stage) -> Sequence[
     minimum = ctx.settings["minimum_score_to_qualify"]
     if to_stage.category != "won" or not minimum:
         return None
-    result = evaluate_lead(ctx, record)
+    result = evaluate_before_move(ctx, record, from_stage)
     if result.value >= minimum:
         return None
     message = (

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from crm_lead_scoring.rules import Rules
     from crm_lead_scoring.scoring import Result
-    from plugin_sdk import Context, Event, Record
+    from plugin_sdk import Context, Event, Record, Stage
 
 LEAD: Final = "lead"
 ACTIVITY: Final = "activity"
@@ -25,9 +25,12 @@ UNSCORED_PER_RUN: Final = 200
 def evaluate_lead(ctx: Context, lead: Record) -> Result:
     """Return the score of a lead as the given record has it; raise SettingError where the settings cannot be read."""
     rules = read_rules(ctx.settings)
-    stage = _stage_key(ctx, lead, rules)
-    activities = _count_activities(ctx, lead.id, rules)
-    return evaluate(read_signals(lead.values, rules, stage=stage, activities=activities), rules)
+    return _evaluate(ctx, lead, rules, _stage_key(ctx, lead, rules))
+
+
+def evaluate_before_move(ctx: Context, lead: Record, from_stage: Stage | None) -> Result:
+    """Return the score of a lead that is about to leave a stage; what it would get in the next one does not count."""
+    return _evaluate(ctx, lead, read_rules(ctx.settings), from_stage.key if from_stage else None)
 
 
 def rescore(ctx: Context, lead_id: UUID) -> None:
@@ -65,6 +68,11 @@ def leads_of(event: Event) -> list[UUID]:
     before, after = event.changes.get("regarding_id", (None, None))
     about = (event.record.get("regarding_id"), before, after)
     return list(dict.fromkeys(each for each in about if each is not None))
+
+
+def _evaluate(ctx: Context, lead: Record, rules: Rules, stage: str | None) -> Result:
+    activities = _count_activities(ctx, lead.id, rules)
+    return evaluate(read_signals(lead.values, rules, stage=stage, activities=activities), rules)
 
 
 def _stage_key(ctx: Context, lead: Record, rules: Rules) -> str | None:

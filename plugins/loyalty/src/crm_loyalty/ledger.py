@@ -65,11 +65,6 @@ class Holding:
     lots: tuple[Lot, ...]
     spent: int
 
-    @property
-    def balance(self) -> int:
-        """Return all movements added up."""
-        return sum(lot.points for lot in self.lots) - self.spent
-
     def left(self) -> tuple[Lot, ...]:
         """Return the lots that are not used up, with what is left of them."""
         return unspent(self.lots, self.spent)

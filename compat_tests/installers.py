@@ -1,0 +1,157 @@
+"""Make environments from wheels: with uv, or with pip where there is no uv."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from compat_tests.errors import EnvironmentFailure
+from compat_tests.tools import find_uv, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Installer", "Pip", "Uv", "choose_installer"]
+
+_SECONDS = 600.0
+
+
+class Installer(Protocol):
+    """What the suite needs of an installer; every failure is an EnvironmentFailure with its output in the log."""
+
+    name: str
+
+    def lock(self, requirements: Path, constraints: Path | None, python: str, log: Path) -> str:
+        """Return the exact third-party versions for requirements, one a line."""
+
+    def into_folder(self, lock: Path, python: str, folder: Path, log: Path) -> None:
+        """Install locked versions into a plain folder, with their bytecode."""
+
+    def environment(self, folder: Path, python: str, log: Path) -> Path:
+        """Make an empty environment and return its interpreter."""
+
+    def wheels(self, interpreter: Path, wheels: Sequence[Path], log: Path) -> None:
+        """Install wheels, and nothing they require, with their bytecode."""
+
+    def build(self, source: Path, out: Path, log: Path) -> None:
+        """Build the wheel of a source folder."""
+
+    def download(self, requirement: str, out: Path, log: Path) -> None:
+        """Fetch the wheel of a requirement, and nothing it requires, from the configured package index."""
+
+
+def choose_installer() -> tuple[Installer, list[str]]:
+    """Return uv, else pip and the note that says so."""
+    uv = find_uv()
+    if uv:
+        return Uv(uv), []
+    return Pip(), ["uv is not on the PATH: cells are made with pip, which takes several times as long"]
+
+
+class Uv:
+    """uv: takes what its cache has before it asks the index."""
+
+    name = "uv"
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def lock(self, requirements: Path, constraints: Path | None, python: str, log: Path) -> str:
+        """Resolve; an exact lock that the cache can answer needs no network."""
+        out = requirements.with_suffix(".lock")
+        line = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python", python, requirements]
+        line += ["--constraints", constraints] if constraints else []
+        self._run_offline_first([*line, "--output-file", out], log, cwd=requirements.parent)
+        return out.read_text("utf-8")
+
+    def into_folder(self, lock: Path, python: str, folder: Path, log: Path) -> None:
+        """Install into a folder."""
+        line = ["pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--python", python]
+        self._run_offline_first([*line, "--target", folder, "--requirements", lock], log, cwd=lock.parent)
+
+    def environment(self, folder: Path, python: str, log: Path) -> Path:
+        """Make it without pip."""
+        self._run(["venv", "--quiet", "--no-project", "--python", python, folder], log, cwd=folder.parent)
+        return interpreter_of(folder)
+
+    def wheels(self, interpreter: Path, wheels: Sequence[Path], log: Path) -> None:
+        """Install files; the same name may have meant another file before, so the cache is not asked."""
+        line = ["pip", "install", "--quiet", "--no-deps", "--offline", "--compile-bytecode", "--python", interpreter]
+        self._run([*line, *wheels], log, cwd=interpreter.parent)
+
+    def build(self, source: Path, out: Path, log: Path) -> None:
+        """Build it in isolation."""
+        self._run_offline_first(["build", "--quiet", "--wheel", "--out-dir", out, source], log, cwd=source)
+
+    def download(self, requirement: str, out: Path, log: Path) -> None:
+        """Fetch it with pip in an environment of its own: uv itself downloads nothing without installing it."""
+        tool = ["tool", "run", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        self._run([*tool, "--dest", out, requirement], log, cwd=out)
+
+    def _run(self, line: Sequence[str | Path], log: Path, cwd: Path) -> str:
+        return run([self._program, *line], log=log, seconds=_SECONDS, cwd=cwd)
+
+    def _run_offline_first(self, line: Sequence[str | Path], log: Path, cwd: Path) -> str:
+        try:
+            return self._run([*line, "--offline"], log, cwd)
+        except EnvironmentFailure:
+            return self._run(line, log, cwd)
+
+
+class Pip:
+    """pip and venv of an interpreter on the PATH."""
+
+    name = "pip"
+
+    def lock(self, requirements: Path, constraints: Path | None, python: str, log: Path) -> str:
+        """Return the requirements with the constraints: pip resolves when it installs."""
+        del python, log
+        return requirements.read_text("utf-8") + (f"--constraint {constraints}\n" if constraints else "")
+
+    def into_folder(self, lock: Path, python: str, folder: Path, log: Path) -> None:
+        """Install into a folder, resolving."""
+        line = ["-m", "pip", "install", "--quiet", "--compile", "--target", folder, "--requirement", lock]
+        run([_interpreter(python), *line], log=log, seconds=_SECONDS, cwd=lock.parent)
+
+    def environment(self, folder: Path, python: str, log: Path) -> Path:
+        """Make it without pip; wheels go into it from outside."""
+        run([_interpreter(python), "-m", "venv", "--without-pip", folder], log=log, seconds=_SECONDS, cwd=folder.parent)
+        return interpreter_of(folder)
+
+    def wheels(self, interpreter: Path, wheels: Sequence[Path], log: Path) -> None:
+        """Install files into the environment."""
+        line = [sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet", "--no-deps", "--no-index"]
+        run([*line, "--compile", *wheels], log=log, seconds=_SECONDS, cwd=interpreter.parent)
+
+    def build(self, source: Path, out: Path, log: Path) -> None:
+        """Build it in isolation."""
+        line = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, source]
+        run(line, log=log, seconds=_SECONDS, cwd=source)
+
+    def download(self, requirement: str, out: Path, log: Path) -> None:
+        """Fetch it."""
+        line = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        run([*line, "--dest", out, requirement], log=log, seconds=_SECONDS, cwd=out)
+
+
+def interpreter_of(folder: Path) -> Path:
+    """Return the interpreter of an environment."""
+    found = [folder / "bin" / "python", folder / "Scripts" / "python.exe"]
+    return next((path for path in found if path.exists()), found[0])
+
+
+def _interpreter(python: str) -> str:
+    """Return the interpreter for a version or a path, our own where it fits."""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if python == own:
+        return sys.executable
+    if Path(python).is_file():
+        return python
+    name = f"python{python}"
+    try:
+        subprocess.run([name, "--version"], capture_output=True, check=True)  # noqa: S603 - a name of ours
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EnvironmentFailure(f"there is no {name}; install it, or install uv, which fetches interpreters") from error
+    return name

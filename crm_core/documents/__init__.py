@@ -1,0 +1,1 @@
+"""What quotes and sales orders have in common: lines, amounts, numbers, prices."""

@@ -1,0 +1,1 @@
+"""What happened, to read: the audit trail and the moves from stage to stage."""

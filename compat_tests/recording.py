@@ -39,7 +39,11 @@ def record_files(
     prepared = environments.prepare(core, subject.installed, folder / "env", log)
     with Console(prepared, folder / "work", log) as console:
         _serve(console, subject)
-        recorded = [_record(console, scenario, number) for number, scenario in enumerate(scenarios, 1)]
+        tried = [_try(console, scenario, number) for number, scenario in enumerate(scenarios, 1)]
+    problems = [one for one in tried if isinstance(one, str)]
+    if problems:
+        raise ScenarioError("\n".join(problems))
+    recorded = [one for one in tried if isinstance(one, Scenario)]
     for file, scenario in zip(files, recorded, strict=True):
         file.write_text(json.dumps(scenario.raw, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return [f"{file.name}: {len(scenario.steps)} steps recorded" for file, scenario in zip(files, recorded, strict=True)]
@@ -53,6 +57,13 @@ def _serve(console: Console, subject: Subject) -> None:
     ended = console.serve()
     if ended:
         raise EnvironmentFailure(f"crm serve: exit code {ended.code}: {ended.last_line}")
+
+
+def _try(console: Console, scenario: Scenario, number: int) -> Scenario | str:
+    try:
+        return _record(console, scenario, number)
+    except ScenarioError as error:
+        return str(error)
 
 
 def _record(console: Console, scenario: Scenario, number: int) -> Scenario:

@@ -13,11 +13,16 @@ compat_app = typer.Typer(no_args_is_help=True, help="Compatibility: replay plugi
 
 _CORE = "a wheel, a folder of wheels, an archived version, or a requirement such as crm-core==0.1.0"
 _PLUGIN = "a source folder, a wheel, a folder of wheels, a name below plugins/, or a requirement"
-Constraints = Annotated[Path | None, typer.Option("--constraints", help="Exact third-party versions; default: those archived with the core.")]
+Constraints = Annotated[
+    Path | None,
+    typer.Option("--constraints", help="Exact third-party versions; default: those archived with the core."),
+]
 Python = Annotated[str | None, typer.Option("--python", help="The Python version of the cells; default: this one's.")]
 Out = Annotated[Path, typer.Option("--out", help="Where cells, logs and reports go.")]
 Archive = Annotated[Path | None, typer.Option("--archive", help="The release archive; default: the one shipped.")]
-Others = Annotated[list[str] | None, typer.Option("--with", help="A plugin that others require; it is not judged itself.")]
+Others = Annotated[
+    list[str] | None, typer.Option("--with", help="A plugin that others require; it is not judged itself.")
+]
 _OUT = Path(".crm-compat")
 
 
@@ -34,7 +39,9 @@ def run(
     together: Annotated[bool, typer.Option("--together", help="Add a cell with all plugins in one process.")] = False,
     out: Out = _OUT,
     archive: Archive = None,
-    fail_on: Annotated[str, typer.Option("--fail-on", help="broken, or unknown: also fail where nothing was shown.")] = "unknown",
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", help="broken, or unknown: also fail where nothing was shown.")
+    ] = "unknown",
     as_json: AsJson = False,
 ) -> None:
     """Say for each plugin whether what works on the baseline works on the candidate.

@@ -27,9 +27,13 @@ def import_data(
     mapping: Annotated[Path, typer.Option("--mapping", exists=True, dir_okay=False, help="The mapping, a TOML file.")],
     tenant: Tenant,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything and keep nothing.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin at the first row, also after an interruption.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin at the first row, also after an interruption.")
+    ] = False,
     batch: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per transaction.")] = 500,
-    errors: Annotated[Path | None, typer.Option("--errors", dir_okay=False, help="Write failed rows to this CSV file.")] = None,
+    errors: Annotated[
+        Path | None, typer.Option("--errors", dir_okay=False, help="Write failed rows to this CSV file.")
+    ] = None,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:

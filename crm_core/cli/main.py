@@ -9,6 +9,7 @@ import typer
 from crm_core import __version__
 from crm_core.cli.background import audit_app, jobs_app, outbox_app
 from crm_core.cli.compat import compat_app
+from crm_core.cli.demo import demo
 from crm_core.cli.data import export_data, import_data
 from crm_core.cli.plugins import plugin_app
 from crm_core.cli.serve import serve
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(init)
 app.command()(migrate)
 app.command()(serve)
+app.command()(demo)
 app.command("import")(import_data)
 app.command("export")(export_data)
 app.add_typer(tenant_app, name="tenant")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crm_core.cli.output import ExitCode, fail
 from crm_core.cli.session import Database, require_migrated, settings_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crm_core.settings import Settings
 
 
 def serve(
@@ -26,16 +31,17 @@ def serve(
     except OSError as error:
         fail(f"cannot listen on {host}:{port}: {error.strerror or error}", ExitCode.ENVIRONMENT)
     if workers == 1:
-        _worker(settings, listener, announce=True)
+        run_server(settings, listener, lambda: _announce(listener))
         return
     _supervise(settings, listener, workers)
 
 
-def _worker(settings: Any, listener: socket.socket, *, announce: bool) -> None:
-    asyncio.run(_serve(settings, listener, announce=announce))
+def run_server(settings: Settings, listener: socket.socket, ready: Callable[[], None] | None = None) -> None:
+    """Serve on a listening socket until the process is told to end; ``ready`` is called once it answers."""
+    asyncio.run(_serve(settings, listener, ready))
 
 
-async def _serve(settings: Any, listener: socket.socket, *, announce: bool) -> None:
+async def _serve(settings: Settings, listener: socket.socket, ready: Callable[[], None] | None) -> None:
     import uvicorn
 
     from crm_core.app import create_app
@@ -47,8 +53,8 @@ async def _serve(settings: Any, listener: socket.socket, *, announce: bool) -> N
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
-    if announce and server.started:
-        _announce(listener)
+    if ready is not None and server.started:
+        ready()
     await task
 
 
@@ -57,7 +63,7 @@ def _announce(listener: socket.socket) -> None:
     typer.echo(f"listening on http://{address}:{port}")
 
 
-def _supervise(settings: Any, listener: socket.socket, workers: int) -> None:
+def _supervise(settings: Settings, listener: socket.socket, workers: int) -> None:
     """Run several workers on one listening socket; a worker that dies is replaced."""
     import multiprocessing
     import signal
@@ -73,7 +79,7 @@ def _supervise(settings: Any, listener: socket.socket, workers: int) -> None:
             process.terminate()
 
     def start() -> Any:
-        process = context.Process(target=_worker, args=(settings, listener), kwargs={"announce": False})
+        process = context.Process(target=run_server, args=(settings, listener))
         process.start()
         return process
 

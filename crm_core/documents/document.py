@@ -78,9 +78,10 @@ class DocumentRules(Rules):
 
     def before_update(self, scope: Scope, old: Mapping[str, Any], values: dict[str, Any]) -> None:
         """Work out the amounts not given of a document without lines."""
-        del scope
         self._no_amounts_beside_lines(values)
         if amounts := _given_amounts(values):
+            if "lines" not in values and self._has_lines(scope, old["id"]):
+                raise self._computed(next(iter(amounts)))
             values |= solved(amounts, old)
 
     def _no_amounts_beside_lines(self, values: Mapping[str, Any]) -> None:
@@ -104,7 +105,7 @@ class DocumentRules(Rules):
         touched = next((name for name in AMOUNTS if row[name] != start[name]), None)
         has_lines = bool(parts)
         if parts is None and touched and old is not None:
-            has_lines = scope.uow.fetch_one(self._first_line, {"document": row["id"]}) is not None
+            has_lines = self._has_lines(scope, row["id"])
         if has_lines and touched:
             raise self._computed(touched)
         if parts or (parts is not None and not touched):
@@ -120,6 +121,9 @@ class DocumentRules(Rules):
             "correct one of them, or leave one out"
         )
         return (Issue("total_mismatch", message, field="total"),)
+
+    def _has_lines(self, scope: Scope, document_id: UUID) -> bool:
+        return scope.uow.fetch_one(self._first_line, {"document": document_id}) is not None
 
     def _currency(self, scope: Scope, book: UUID | None) -> str:
         found = None if book is None else scope.uow.fetch_one(_CURRENCY, {"book": book})

@@ -41,6 +41,8 @@ class Rows:
         for _ in range(source.skip_lines):
             next(self._lines, None)
         self._records = {"csv": self._csv, "fixed": self._fixed, "jsonl": self._jsonl}[source.format]()
+        # One generator for header and rows: a second one would close what it reads from when it goes.
+        self._read = self._guarded()
         self._pushed: list[tuple[int, Any]] = []
         self.columns = source.columns or self._header()
         twice = sorted({column for column in self.columns if self.columns.count(column) > 1})
@@ -51,7 +53,7 @@ class Rows:
     def __iter__(self) -> Iterator[Row | Misfit]:
         """Yield the rows that are left; blank lines are none."""
         width = len(self.columns)
-        for line, values in chain(self._pushed, self._guarded()):
+        for line, values in chain(self._pushed, self._read):
             yield self._row(line, values, width)
 
     def _row(self, line: int, values: Any, width: int) -> Row | Misfit:
@@ -67,7 +69,7 @@ class Rows:
         return Row(line, values)
 
     def _header(self) -> tuple[str, ...]:
-        line, values = next(self._guarded(), (0, []))
+        line, values = next(self._read, (0, []))
         if isinstance(values, dict):
             self._pushed.append((line, values))
             return tuple(values)

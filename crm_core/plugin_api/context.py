@@ -72,31 +72,37 @@ class PluginContext:
     @property
     def tenant_id(self) -> UUID:
         """The tenant of the operation."""
+        self.check_alive()
         return self._hooks.uow.tenant_id
 
     @property
     def actor_id(self) -> UUID | None:
         """The principal who asked."""
+        self.check_alive()
         return self._hooks.uow.actor.principal_id
 
     @property
     def plugin(self) -> str:
         """The plugin's own id."""
+        self.check_alive()
         return self._plugin.id
 
     @property
     def request_id(self) -> str:
         """The id of the request or job."""
+        self.check_alive()
         return self._hooks.uow.request_id
 
     @property
     def now(self) -> datetime:
         """The time of the operation."""
+        self.check_alive()
         return self._hooks.uow.now
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """The tenant's settings of this plugin."""
+        self.check_alive()
         enabled = self._hooks.tenant.enabled
         if self._plugin.id in enabled:
             return MappingProxyType(dict(enabled[self._plugin.id]))
@@ -225,11 +231,12 @@ class PluginFieldAccess:
         uow = self._scope.uow
         try:
             checked = own.checked(values, by_api=False)
+            if not checked:
+                return
             bound = {"tenant_id": uow.tenant_id, "record_id": record_id, **checked}
             diff = {"plugins": [None, {self._plugin.id: checked}]}
             writes = [Write(own.store(checked), bound), *audit(uow, "set_fields", record_type, record_id, diff)]
-            uow.stage(RecordWrite(writes))
-            uow.flush()
+            uow.attempt(lambda: uow.stage(RecordWrite(writes)))
         except errors.CrmError as error:
             raise as_sdk_error(error) from error
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from sqlalchemy import Delete, Insert, Select, Table, TextClause, Update
-from sqlalchemy.sql import visitors
+from sqlalchemy import BindParameter, CompoundSelect, Delete, Insert, Select, Table, Update
 
-from crm_core.db.statements import Statement
-from plugin_sdk import NotAllowed
+from crm_core import errors
+from crm_core.plugin_api.errors import as_sdk_error
+from crm_core.plugin_api.guarded import GuardedStatement, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,36 +19,47 @@ if TYPE_CHECKING:
     from crm_core.db.unit import UnitOfWork
     from crm_core.plugin_host.registry import LoadedPlugin
 
+_TENANT = "tenant_id"
+
 
 class PluginSql:
     """See ``plugin_sdk.Sql``."""
 
-    __slots__ = ("_check_alive", "_label", "_schema", "_uow")
+    __slots__ = ("_check_alive", "_limits", "_uow")
 
     def __init__(self, uow: UnitOfWork, plugin: LoadedPlugin, check_alive: Callable[[], None]) -> None:
         self._uow = uow
-        self._label = plugin.label
-        self._schema = f"plg_{plugin.id}"
+        self._limits = Limits.of(plugin, uow.tenant_id)
         self._check_alive = check_alive
 
     def execute(self, statement: Executable) -> int:
-        """Run an INSERT, UPDATE or DELETE over own tables."""
+        """Run an INSERT, UPDATE or DELETE over own tables, in a savepoint: a plugin may catch its failure."""
         self._check_alive()
         if not isinstance(statement, Insert | Update | Delete):
-            raise self._refusal(type(statement).__name__, "build an insert, update or delete from own tables")
-        self._check_tables(statement)
-        bound = self._of_tenant(statement)
-        return self._uow.execute(Statement(bound), {})
+            raise self._limits.refusal(type(statement).__name__, "build an insert, update or delete from own tables")
+        guarded = GuardedStatement(self._of_tenant(statement), self._limits)
+        guarded.on(self._uow.connection.dialect)
+        try:
+            count: int = self._uow.attempt(lambda: self._uow.execute(guarded, {}))
+        except errors.CrmError as error:
+            raise as_sdk_error(error) from error
+        return count
 
     def rows(self, statement: Executable) -> list[Mapping[str, Any]]:
         """Run a SELECT and return its rows."""
         self._check_alive()
-        if not isinstance(statement, Select):
-            raise self._refusal(type(statement).__name__, "build a select from the plugin's own tables")
-        self._check_tables(statement)
-        prepared = Statement(self._select_of_tenant(statement))
-        names = prepared.on(self._uow.connection.dialect).columns
-        return [dict(zip(names, row, strict=True)) for row in self._uow.fetch(prepared, {})]
+        if not isinstance(statement, Select | CompoundSelect):
+            raise self._limits.refusal(type(statement).__name__, "build a select from the plugin's own tables")
+        guarded = GuardedStatement(statement, self._limits)
+        names = guarded.on(self._uow.connection.dialect).columns
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise self._limits.refusal(f"two columns named {', '.join(twice)}", "give one of them a label")
+        try:
+            found = self._uow.fetch(guarded, {})
+        except errors.CrmError as error:
+            raise as_sdk_error(error) from error
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def scalar(self, statement: Executable) -> Any:
         """Run a SELECT and return one value."""
@@ -55,55 +67,67 @@ class PluginSql:
         return next(iter(rows[0].values())) if rows else None
 
     def _of_tenant(self, statement: Insert | Update | Delete) -> Any:
+        """Return the statement kept to rows of the tenant; reads inside it are kept by the compiler."""
         table: Any = statement.table
+        if not isinstance(table, Table) or _TENANT not in table.c:
+            raise self._limits.refusal(f"{table} without {_TENANT}", "declare tables with plugin_sdk.db.Namespace")
+        self._limits.require_own(table, write=True)
+        if statement._returning:  # noqa: SLF001 - no public name
+            raise self._limits.refusal("RETURNING", "read the rows afterwards with ctx.sql.rows")
         if isinstance(statement, Insert):
-            self._check_tenant(statement)
-            return statement if _many(statement) else statement.values(tenant_id=self._uow.tenant_id)
+            return self._insert_of_tenant(statement)
+        if isinstance(statement, Update):
+            self._keep_tenant(_set_by(statement))
         return statement.where(table.c.tenant_id == self._uow.tenant_id)
 
-    def _check_tenant(self, statement: Insert) -> None:
-        """Refuse rows of another tenant; rows of one INSERT with many must name their tenant."""
-        rows: list[Any] = _many(statement) or [_one(statement)]
-        for row in rows:
-            named: dict[str, Any] = {getattr(key, "name", str(key)): value for key, value in row.items()}
-            missing = None if _many(statement) else self._uow.tenant_id
-            given = named.get("tenant_id", missing)
-            if getattr(given, "value", given) != self._uow.tenant_id:
-                raise self._refusal(f"{statement.table} with another tenant_id", "write rows of ctx.tenant_id only")
-
-    def _select_of_tenant(self, statement: Select[Any]) -> Select[Any]:
-        for table in _own_tables(statement.get_final_froms()):
-            statement = statement.where(table.c.tenant_id == self._uow.tenant_id)
-        return statement
-
-    def _check_tables(self, statement: Any) -> None:
-        for element in visitors.iterate(statement):
-            if isinstance(element, TextClause):
-                raise self._refusal("textual SQL", "build the statement with SQLAlchemy's constructs")
-            if isinstance(element, Table) and element.schema != self._schema:
-                raise self._refusal(
-                    element.fullname, "core tables are reached through ctx.api, other plugins' tables not at all"
+    def _insert_of_tenant(self, statement: Insert) -> Insert:
+        if statement.select is not None:
+            raise self._limits.refusal("INSERT FROM SELECT", "read the rows and insert their values")
+        self._check_conflict(statement)
+        many = [row for group in statement._multi_values for row in group]  # noqa: SLF001 - no public name
+        for row in many:
+            if _TENANT not in {_name(key) for key in row}:
+                raise self._limits.refusal(
+                    f"an insert of many rows without {_TENANT}", "set it in each row to ctx.tenant_id"
                 )
-        target = getattr(statement, "table", None)
-        if target is not None and getattr(target, "schema", None) != self._schema:
-            raise self._refusal(str(target), "return changes from the hook or call ctx.api")
+            self._require_tenant(statement, row)
+        if many:
+            return statement
+        self._require_tenant(statement, statement._values or {})  # noqa: SLF001 - no public name
+        return statement.values(tenant_id=self._uow.tenant_id)
 
-    def _refusal(self, what: str, supported: str) -> NotAllowed:
-        message = f"plugin {self._label} may not use {what} in ctx.sql; {supported}"
-        return NotAllowed(message)
+    def _require_tenant(self, statement: Insert, row: Mapping[Any, Any]) -> None:
+        for key, value in row.items():
+            given = value.value if type(value) is BindParameter and value.callable is None else value
+            if _name(key) == _TENANT and (type(given) is not UUID or given != self._uow.tenant_id):
+                raise self._limits.refusal(
+                    f"{statement.table} with another {_TENANT}", "write rows of ctx.tenant_id only"
+                )
+
+    def _check_conflict(self, statement: Insert) -> None:
+        """An upsert must not reach a row of another tenant, nor give it away."""
+        clause: Any = statement._post_values_clause  # noqa: SLF001 - no public name
+        changed = getattr(clause, "update_values_to_set", None)
+        if changed is None:
+            return
+        self._keep_tenant(key for key, _ in changed)
+        target = getattr(clause, "inferred_target_elements", None) or ()
+        if _TENANT not in {_name(element) for element in target}:
+            raise self._limits.refusal(
+                f"ON CONFLICT DO UPDATE without {_TENANT}",
+                f"name the key in index_elements, {_TENANT} among it",
+            )
+
+    def _keep_tenant(self, keys: Iterable[Any]) -> None:
+        if _TENANT in {_name(key) for key in keys}:
+            raise self._limits.refusal(f"a new value for {_TENANT}", "leave it out; rows stay with their tenant")
 
 
-def _many(statement: Insert) -> list[Any]:
-    """Return the rows of an INSERT of many rows, none for one of a single row."""
-    return [row for group in statement._multi_values for row in group]  # noqa: SLF001 - no public name
+def _set_by(statement: Update) -> list[Any]:
+    """Return the columns an UPDATE sets."""
+    ordered = statement._ordered_values or ()  # noqa: SLF001 - no public name
+    return [*(statement._values or {}), *(key for key, _ in ordered)]  # noqa: SLF001 - no public name
 
 
-def _one(statement: Insert) -> Any:
-    return statement._values or {}  # noqa: SLF001 - no public name
-
-
-def _own_tables(froms: Iterable[Any]) -> Iterable[Table]:
-    for source in froms:
-        for element in visitors.iterate(source):
-            if isinstance(element, Table):
-                yield element
+def _name(key: Any) -> str:
+    return str(getattr(key, "name", key))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from plugin_sdk import Context
 
 _DEPTH = 8
+_LONGEST_VALUE = 100
 
 
 class ClosableContext(Protocol):
@@ -86,10 +87,18 @@ class Hooks:
 
     def with_context(self, plugin: str, function: Callable[[Context], Any]) -> Any:
         """Run a plugin's own work (a route, a job) with a context that dies with it."""
+        loaded = self.tenant.registry.plugins[plugin]
         inner = Hooks(self.uow, self.tenant, self.contexts, self.pace, (*self.active, plugin))
-        context, handle = self.contexts(inner, self.tenant.registry.plugins[plugin])
+        context, handle = self.contexts(inner, loaded)
         try:
-            return self.uow.connection.call_in_thread(lambda: function(context))
+            return guard.in_thread(self.uow.connection, lambda: function(context))
+        except Exception:
+            raise
+        except BaseException as error:
+            # SystemExit, for one, would end the process that serves everybody else too.
+            if guard.is_cancellation(error):
+                raise
+            raise guard.failed(loaded, "its own work", error) from error
         finally:
             handle.close()
 
@@ -148,7 +157,7 @@ def merge(hook: str, patches: Iterable[tuple[Call, Any]], part: str) -> dict[str
     """Merge patches field by field.
 
     Two plugins that give one field different values are a conflict, unless one of them has declared the
-    highest ``on_conflict_priority``; nothing is ever decided by order.
+    highest ``on_conflict_priority`` (none counts as 0); nothing is ever decided by order.
     """
     wanted: dict[str, list[tuple[Call, Any]]] = {}
     for call, patch in patches:
@@ -158,16 +167,28 @@ def merge(hook: str, patches: Iterable[tuple[Call, Any]], part: str) -> dict[str
 
 
 def _decide(hook: str, name: str, offers: list[tuple[Call, Any]]) -> Any:
-    first = offers[0][1]
-    if all(value == first for _, value in offers):
-        return first
-    top = max((call.priority for call, _ in offers if call.priority is not None), default=None)
-    winners = [value for call, value in offers if top is not None and call.priority == top]
-    if winners and all(value == winners[0] for value in winners):
-        return winners[0]
-    told = ", ".join(f"{call.plugin.label} wants {value!r}" for call, value in offers)
+    top = max(call.priority or 0 for call, _ in offers)
+    for candidates in ([value for _, value in offers], [value for call, value in offers if (call.priority or 0) == top]):
+        if all(_same(value, candidates[0]) for value in candidates):
+            return candidates[0]
+    told = ", ".join(f"{call.plugin.label} wants {_shown(value)}" for call, value in offers)
     message = (
         f"{hook}: plugins disagree about {name}: {told}; declare on_conflict_priority in one of their manifests "
         "or disable one of them"
     )
     raise PatchConflict(message, hook=hook, field=name, plugins=[call.plugin.label for call, _ in offers])
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Compare as a database would: True is not 1; what cannot be compared differs."""
+    try:
+        return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+    except Exception:  # noqa: BLE001 - a plugin's __eq__ may raise anything
+        return False
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)[:_LONGEST_VALUE]
+    except Exception:  # noqa: BLE001 - a plugin's __repr__ may raise anything
+        return type(value).__qualname__

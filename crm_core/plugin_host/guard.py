@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from crm_core.errors import CrmError, HookFailed, Refused
-from plugin_sdk import OnError, Rejected
+from crm_core.plugin_host.results import checked
+from plugin_sdk import Issue, OnError, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crm_core.db.connection import Connection
     from crm_core.db.unit import UnitOfWork
-    from crm_core.plugin_host.registry import Call
+    from crm_core.plugin_host.registry import Call, LoadedPlugin
     from plugin_sdk import HookDefinition
 
 logger = logging.getLogger("crm_core.plugin_host")
@@ -61,7 +64,7 @@ class Pace:
         try:
             if quick >= _REHABILITATION:
                 return function(*arguments)
-            return connection.call_in_thread(lambda: function(*arguments))
+            return in_thread(connection, lambda: function(*arguments))
         finally:
             blocked = time.perf_counter() - started - (connection.waited - waited)
             if quick < _REHABILITATION:
@@ -71,33 +74,86 @@ class Pace:
 
 def call(pace: Pace, uow: UnitOfWork, definition: HookDefinition, call: Call, arguments: tuple[Any, ...]) -> Any:
     """Call one implementation; a failure fails the operation, or is logged and skipped, as the hook declares."""
-    skip = definition.on_error is OnError.SKIP
+
+    def run() -> Any:
+        # Inside the call: an iterator that uses its context must be read while that is alive.
+        return checked(definition.name, pace.run(uow, call.function, arguments))
+
+    if definition.on_error is OnError.SKIP:
+        return _call_or_skip(uow, definition, call, run)
     try:
-        if skip and uow.connection.in_transaction:
-            return uow.attempt(lambda: pace.run(uow, call.function, arguments))
-        return pace.run(uow, call.function, arguments)
+        return run()
     except Rejected as rejected:
-        raise Refused([(call.plugin.label, issue) for issue in rejected.issues]) from rejected
-    except CrmError as error:
-        if skip:
-            return _skipped(call, definition, error, uow)
+        raise _refused(call.plugin.label, rejected) from rejected
+    except CrmError:
         raise
-    except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-        if skip:
-            return _skipped(call, definition, error, uow)
-        message = (
-            f"plugin {call.plugin.label} failed in {definition.name}: {safe_text(error)}; nothing was stored. "
-            f"Disable {call.plugin.id} for this tenant or install a release that fixes it"
+    except BaseException as error:
+        if is_cancellation(error):
+            raise
+        raise failed(call.plugin, definition.name, error) from error
+
+
+def _call_or_skip(uow: UnitOfWork, definition: HookDefinition, call: Call, run: Callable[[], Any]) -> Any:
+    """Run a call whose failure stops nothing; what it wrote before it failed goes with it."""
+    # A savepoint only where there is something to keep: most of these calls read.
+    begun = uow.connection.in_transaction or bool(uow._staged)  # noqa: SLF001 - asked nowhere else
+    try:
+        return uow.attempt(run) if begun else run()
+    except BaseException as error:
+        if is_cancellation(error):
+            raise
+        if not begun and (uow.connection.in_transaction or uow._staged):  # noqa: SLF001 - as above
+            uow.rollback()
+        logger.warning(
+            "plugin %s failed in %s and was skipped: %s (request %s)",
+            call.plugin.label,
+            definition.name,
+            safe_text(error),
+            uow.request_id,
         )
-        raise HookFailed(message, plugin=call.plugin.label, hook=definition.name) from error
+        return SKIPPED
 
 
-def _skipped(call: Call, definition: HookDefinition, error: BaseException, uow: UnitOfWork) -> Skipped:
-    logger.warning(
-        "plugin %s failed in %s and was skipped: %s (request %s)",
-        call.plugin.label,
-        definition.name,
-        safe_text(error),
-        uow.request_id,
+def failed(plugin: LoadedPlugin, where: str, error: BaseException) -> HookFailed:
+    """Return the error for a plugin that raised where the operation cannot go on without it."""
+    message = (
+        f"plugin {plugin.label} failed in {where}: {safe_text(error)}; nothing was stored. "
+        f"Disable {plugin.id} for this tenant or install a release that fixes it"
     )
-    return SKIPPED
+    return HookFailed(message, plugin=plugin.label, hook=where)
+
+
+def _refused(label: str, rejected: Rejected) -> Refused:
+    issues = rejected.issues or (Issue("rejected", "the plugin refused it without saying why"),)
+    return Refused([(label, issue) for issue in issues])
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Tell whether an error ends the operation from outside; a plugin that raises the same has merely failed."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # a worker thread, which nobody cancels
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def in_thread(connection: Connection, function: Callable[[], Any]) -> Any:
+    """Run a function in a worker thread and raise here what it raised there.
+
+    An error is carried as a value: futures cannot hold StopIteration, and the operation would wait for ever.
+    """
+    raised: list[BaseException] = []
+
+    def run() -> Any:
+        try:
+            return function()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            raised.append(error)
+            return None
+
+    result = connection.call_in_thread(run)
+    if raised:
+        raise raised[0]
+    return result

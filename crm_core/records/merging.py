@@ -101,8 +101,7 @@ def merge(
     pairs = [(winner, _changed(scope, winner, values)), (loser, _changed(scope, loser, gone))]
     # In one order whoever wins, so that two merges of the same records wait for each other instead of blocking.
     for old, new in sorted(pairs, key=lambda pair: str(pair[0]["id"])):
-        _stage(scope, entity, old, new, own if old is winner else {})
-    scope.uow.flush()
+        _write(scope, entity, old, new, own if old is winner else {})
     moved, dropped = _move_references(scope, entity.record_type, winner_id, loser_id)
     diff: dict[str, Any] = {"loser_id": [None, loser_id], "moved": [None, moved], "dropped": [None, dropped]}
     _follow(scope, entity, pairs, diff | ({"plugins": [None, own]} if own else {}), own)
@@ -170,21 +169,15 @@ def _changed(scope: Scope, old: Mapping[str, Any], values: Mapping[str, Any]) ->
     return {**old, **values, **stamp}
 
 
-def _stage(scope: Scope, entity: Entity, old: Mapping[str, Any], new: Mapping[str, Any], own: PluginValues) -> None:
-    """Stage the guarded write of one of the two records."""
+def _write(scope: Scope, entity: Entity, old: Mapping[str, Any], new: Mapping[str, Any], own: PluginValues) -> None:
+    """Write one of the two records, unless it has changed meanwhile."""
     columns = tuple(name for name in entity.names if new[name] != old[name])
     key = {"key_tenant": scope.tenant_id, "key_id": old["id"], "key_version": old["version"]}
-    values = {name: new[name] for name in columns}
-    writes = [
-        Write(update_row(entity, columns), {**key, **values, "tenant_id": scope.tenant_id}),
-        *plugin_writes(scope, entity, old["id"], own),
-    ]
-
-    def stale() -> CrmError:
+    if not scope.uow.execute(update_row(entity, columns), {**key, **{name: new[name] for name in columns}}):
         now = rows_by_id(scope, entity, [old["id"]]).get(old["id"])
-        return conflict(entity, old["id"], old["version"], now["version"] if now else None)
-
-    scope.uow.stage(RecordWrite(writes, on_stale=stale))
+        raise conflict(entity, old["id"], old["version"], now["version"] if now else None)
+    if own:
+        scope.uow.stage(RecordWrite(plugin_writes(scope, entity, old["id"], own)))
 
 
 def _follow(

@@ -225,11 +225,11 @@ def test_a_stage_that_a_plugin_patches_in_is_entered_like_any_other(database_url
         async with running(database_url, plugins=[closer]) as app:
             client = app.client()
             made = (await client.post("/opportunities", json={"name": "A", "next_step": "sign"})).json()
-            assert (made["probability"], made["closed_at"]) == ("100.00", made["created_at"])
+            assert (made["probability"], made["closed_at"]) == ("100.0000", made["created_at"])
             other = (await client.post("/opportunities", json={"name": "B"})).json()
-            assert (other["probability"], other["closed_at"]) == ("10.00", None)
+            assert (other["probability"], other["closed_at"]) == ("10.0000", None)
             done = (await client.patch(f"/opportunities/{other['id']}", json={"next_step": "sign"})).json()
-            assert (done["stage_id"], done["probability"]) == (made["stage_id"], "100.00")
+            assert (done["stage_id"], done["probability"]) == (made["stage_id"], "100.0000")
             assert done["stage_since"] == done["closed_at"] == done["updated_at"]
 
     run(scenario())
@@ -239,7 +239,7 @@ def test_numbers_are_unique_under_concurrency(database_url: str) -> None:
     async def scenario() -> None:
         async with running(database_url) as app:
             client = app.client()
-            await client.post("/leads", json={"name": "first"})
+            await client.post("/leads", json={"name": "starts the series"})
             answers = await asyncio.gather(*(client.post("/leads", json={"name": "A"}) for _ in range(30)))
             assert {answer.status_code for answer in answers} == {201}
             assert len({answer.json()["number"] for answer in answers}) == 30

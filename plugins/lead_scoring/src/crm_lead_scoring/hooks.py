@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from crm_lead_scoring.rules import find_problems
 from crm_lead_scoring.service import ACTIVITY, evaluate_before_move, evaluate_lead, leads_of, rescore, score_unscored
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from plugin_sdk import Context, ConvertPlan, Event, Record, Stage
 
 _NEXT_STEP: Final = {
-    "A": "call today",
-    "B": "call this week",
-    "C": "send information and ask about the need",
-    "D": "find out whether there is a need",
+    "A": "Call today",
+    "B": "Call this week",
+    "C": "Send information and ask about the need",
+    "D": "Find out whether there is a need",
 }
 
 
@@ -69,17 +69,12 @@ def stage_transition(ctx: Context, record: Record, from_stage: Stage | None, to_
 
 @hookimpl
 def lead_convert(ctx: Context, lead: Record, plan: ConvertPlan) -> ConvertPatch | None:
-    """Carry source and a next step that fits the grade over to the opportunity, where the plan leaves them empty."""
-    if plan.opportunity is None:
+    """Give the opportunity a next step that fits the lead's grade, unless the caller has set one."""
+    if plan.opportunity is None or plan.opportunity.get("next_step"):
         return None
     result = evaluate_lead(ctx, lead)
-    advice = f"{_NEXT_STEP[result.grade]} (lead score {result.value}, grade {result.grade})"
-    wanted: dict[str, Any] = {"source": lead.get("source"), "next_step": advice[0].upper() + advice[1:]}
-    return ConvertPatch(
-        opportunity={
-            name: value for name, value in wanted.items() if value is not None and plan.opportunity.get(name) is None
-        }
-    )
+    step = f"{_NEXT_STEP[result.grade]} (lead score {result.value}, grade {result.grade})"
+    return ConvertPatch(opportunity={"next_step": step})
 
 
 @hookimpl

@@ -44,7 +44,7 @@ def test_a_new_lead_gets_score_grade_and_reasons(crm: Crm) -> None:
     crm.enable()
     lead = crm.client.create("leads", **ADA)
 
-    assert lead["plugins"].get("lead_scoring", NOTHING) in ({}, NOTHING)
+    assert crm.client.read("leads", lead["id"])["plugins"]["lead_scoring"] == NOTHING
     assert scored(crm, lead["id"]) == {
         "score": 90,
         "grade": "A",
@@ -142,8 +142,9 @@ def test_a_score_can_be_asked_for_at_once(crm: Crm) -> None:
 
     answer = crm.client.expect(200, "POST", f"leads/{lead['id']}/score")
 
-    (one,) = answer["data"] if "data" in answer else answer["scores"]
-    assert (one["name"], one["value"], one["reasons"]) == ("lead_score", 10, ["+10 company known"])
+    assert answer["scores"] == [
+        {"plugin": "lead_scoring", "name": "lead_score", "value": 10, "reasons": ["+10 company known"]}
+    ]
 
 
 def test_a_new_lead_without_a_source_gets_the_default(crm: Crm) -> None:
@@ -204,16 +205,34 @@ def test_a_stage_with_points_counts_once_the_lead_has_entered_it(crm: Crm) -> No
     assert scored(crm, lead["id"])["reasons"] == f"+40 stage is {won['stage_key']}"
 
 
-def test_converting_carries_source_and_next_step_over(crm: Crm) -> None:
+def converted(crm: Crm, **opportunity: Any) -> dict[str, Any]:
+    """Convert a new lead and return the opportunity it becomes."""
+    lead = crm.client.create("leads", **ADA)["id"]
+    crm.client.expect(200, "POST", f"leads/{lead}/convert", json={"opportunity": opportunity})
+    return crm.client.read("opportunities", crm.client.read("leads", lead)["converted_opportunity_id"])
+
+
+def test_converting_gives_the_opportunity_a_next_step(crm: Crm) -> None:
     crm.enable()
-    lead = crm.client.create("leads", **ADA)
 
-    crm.client.expect(200, "POST", f"leads/{lead['id']}/convert", json={"opportunity": {"name": "Analytical engine"}})
+    assert converted(crm)["next_step"] == "Call today (lead score 90, grade A)"
 
-    converted = crm.client.read("leads", lead["id"])
-    opportunity = crm.client.read("opportunities", converted["converted_opportunity_id"])
-    assert opportunity["source"] == "referral"
-    assert opportunity["next_step"] == "Call today (lead score 90, grade A)"
+
+def test_a_next_step_of_the_caller_stays(crm: Crm) -> None:
+    crm.enable()
+
+    assert converted(crm, next_step="Send the contract")["next_step"] == "Send the contract"
+
+
+def test_a_lead_below_the_minimum_cannot_be_converted(crm: Crm) -> None:
+    crm.enable(minimum_score_to_qualify=30)
+    lead = crm.client.create("leads", name="Bob")
+
+    (issue,) = issues_of(crm, 422, f"leads/{lead['id']}/convert", {})
+
+    assert issue["code"] == "score_below_minimum"
+    assert crm.client.read("leads", lead["id"]) == lead | {"plugins": {"lead_scoring": NOTHING}}
+    assert crm.client.list("accounts") == []
 
 
 def test_leads_from_before_are_scored_by_the_job(crm: Crm) -> None:

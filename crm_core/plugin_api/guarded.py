@@ -1,0 +1,228 @@
+"""The compiler behind ``ctx.sql``: it renders only what a plugin may say, and keeps every table to one tenant.
+
+The checks sit where text is made, so that nothing reaches the database past them: a table in a subquery, a
+CTE, an alias, a join or a value goes through the same door. What becomes text without being a name, a value
+or a known operator is refused.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BindParameter, Uuid, bindparam
+from sqlalchemy.dialects.postgresql import asyncpg
+
+from crm_core.db.names import plugin_schema, sqlite_text
+from crm_core.db.statements import SQLITE, Prepared, Statement
+from plugin_sdk import NotAllowed
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy import Executable
+    from sqlalchemy.engine import Dialect
+
+    from crm_core.plugin_host.registry import LoadedPlugin
+
+_FUNCTIONS = frozenset(
+    "abs avg ceil char_length coalesce concat count cume_dist current_date current_timestamp dense_rank first_value "
+    "floor greatest lag last_value lead least length localtimestamp lower ltrim max min mod now nth_value ntile nullif "
+    "percent_rank rank replace round row_number rtrim sign substr substring sum trim upper".split()
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_LITERAL_COLUMN = re.compile(r"\*|[0-9]+", re.ASCII)
+_OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|?]{1,3}")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\([0-9]+(, ?[0-9]+)?\))?( WITH(OUT)? TIME ZONE)?(\[\])?", re.ASCII)
+_VERSION_TABLE = "alembic_version"
+_FIELDS_SUFFIX = "_fields"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Whose statement it is: the plugin's namespace, and the tenant it is kept to."""
+
+    label: str
+    schema: str
+    tenant: BindParameter[Any]
+
+    @classmethod
+    def of(cls, plugin: LoadedPlugin, tenant_id: UUID) -> Limits:
+        """Return the limits of a plugin in an operation of one tenant."""
+        # Unique: a plugin's own parameter of that name must not become the tenant.
+        tenant = bindparam("crm_tenant_of_plugin", tenant_id, Uuid(), unique=True)
+        return cls(plugin.label, plugin_schema(plugin.id), tenant)
+
+    def refusal(self, what: str, supported: str) -> NotAllowed:
+        """Return the error that names plugin, what it may not use, and what to do instead."""
+        return NotAllowed(f"plugin {self.label} may not use {what} in ctx.sql; {supported}")
+
+    def require_own(self, table: Any, *, write: bool = False) -> None:
+        """Raise unless a table is one the plugin may read, or write."""
+        name, schema = str(table.name), getattr(table, "schema", None)
+        if schema != self.schema:
+            raise self.refusal(
+                f"{schema}.{name}" if schema else name,
+                "core tables are reached through ctx.api, other plugins' tables not at all",
+            )
+        if name == _VERSION_TABLE or not _NAME.fullmatch(name):
+            raise self.refusal(f"{schema}.{name}", "the plugin host keeps it; use the tables of the manifest")
+        if write and name.endswith(_FIELDS_SUFFIX):
+            raise self.refusal(f"{schema}.{name} for writing", "set fields through ctx.fields, which audits them")
+
+
+class _Checks:
+    """Overrides of SQLAlchemy's statement compilers."""
+
+    dialect: Any
+    stack: list[Any]
+    process: Any
+
+    @property
+    def _limits(self) -> Limits:
+        limits: Limits = self.dialect.limits
+        return limits
+
+    def visit_table(self, table: Any, asfrom: bool = False, iscrud: bool = False, **kw: Any) -> str:  # noqa: FBT001, FBT002 - SQLAlchemy's signature
+        """Render a table as the rows of it that belong to the tenant."""
+        text: str = super().visit_table(table, asfrom=asfrom, iscrud=iscrud, **kw)  # type: ignore[misc]
+        if text:
+            self._limits.require_own(table, write=iscrud)
+        if not asfrom or iscrud:
+            return text
+        rows = f"(SELECT * FROM {text} WHERE tenant_id = {self.process(self._limits.tenant)})"
+        return rows if kw.get("enclosing_alias") is not None else f"{rows} AS {self.unqualified(text)}"
+
+    def unqualified(self, text: str) -> str:
+        """Return what columns of a table are qualified by; SQLite has no schemas, there its prefix stays."""
+        return text if self.dialect.name == "sqlite" else text.removeprefix(f"{self._limits.schema}.")
+
+    def visit_column(self, column: Any, *args: Any, **kw: Any) -> str:
+        """Render a column of a table; text in its place is refused."""
+        if column.is_literal and not _LITERAL_COLUMN.fullmatch(str(column.name)):
+            raise self._limits.refusal("literal_column", "name a column of a table, or bind the value")
+        return self.unqualified(super().visit_column(column, *args, **kw))  # type: ignore[misc]
+
+    def visit_function(self, func: Any, *args: Any, **kw: Any) -> str:
+        """Render a function that computes from its arguments alone."""
+        if func.name.lower() not in _FUNCTIONS or getattr(func, "packagenames", ()):
+            raise self._limits.refusal(f"the function {func.name}", f"there are {', '.join(sorted(_FUNCTIONS))}")
+        return str(super().visit_function(func, *args, **kw))  # type: ignore[misc]
+
+    def visit_extract(self, extract: Any, **kw: Any) -> str:
+        """Render a part of a date."""
+        if not _NAME.fullmatch(str(extract.field)):
+            raise self._limits.refusal(f"extract({extract.field!r})", "name a part of a date, such as year")
+        return str(super().visit_extract(extract, **kw))  # type: ignore[misc]
+
+    def _symbol(self, operator: Any) -> None:
+        if not _OPERATOR.fullmatch(operator.opstring) or "--" in operator.opstring or "/*" in operator.opstring:
+            raise self._limits.refusal(f"the operator {operator.opstring!r}", "use SQLAlchemy's own operators")
+
+    def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
+        """Render an operator that is a symbol."""
+        self._symbol(operator)
+        return str(super().visit_custom_op_binary(element, operator, **kw))  # type: ignore[misc]
+
+    def visit_custom_op_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
+        """Render an operator that is a symbol."""
+        self._symbol(operator)
+        return str(super().visit_custom_op_unary_operator(element, operator, **kw))  # type: ignore[misc]
+
+    def visit_custom_op_unary_modifier(self, element: Any, operator: Any, **kw: Any) -> str:
+        """Render an operator that is a symbol."""
+        self._symbol(operator)
+        return str(super().visit_custom_op_unary_modifier(element, operator, **kw))  # type: ignore[misc]
+
+    def _textual(self, *_args: Any, **_kw: Any) -> str:
+        raise self._limits.refusal("textual SQL", "build the statement with SQLAlchemy's constructs")
+
+    visit_textclause = visit_textual_select = visit_tstring = _textual
+    format_from_hint_text = get_statement_hint_text = _textual
+
+    def visit_sequence(self, *_args: Any, **_kw: Any) -> str:
+        """Refuse sequences: they belong to no tenant."""
+        raise self._limits.refusal("a sequence", "make ids in Python")
+
+    def visit_insert(self, insert: Any, *args: Any, **kw: Any) -> str:
+        """Render an INSERT that is the whole statement."""
+        self._limits.require_own(insert.table, write=True)
+        self._outermost()
+        return str(super().visit_insert(insert, *args, **kw))  # type: ignore[misc]
+
+    def visit_update(self, update: Any, *args: Any, **kw: Any) -> str:
+        """Render an UPDATE that is the whole statement."""
+        self._outermost()
+        return str(super().visit_update(update, *args, **kw))  # type: ignore[misc]
+
+    def visit_delete(self, delete: Any, *args: Any, **kw: Any) -> str:
+        """Render a DELETE that is the whole statement."""
+        self._outermost()
+        return str(super().visit_delete(delete, *args, **kw))  # type: ignore[misc]
+
+    def _outermost(self) -> None:
+        if self.stack:
+            raise self._limits.refusal("a write inside another statement", "run it with ctx.sql.execute")
+
+
+class _CheckedNames:
+    """Quotes names by their letters alone: nobody can ask for a name to be left as it is."""
+
+    def quote(self, ident: str) -> str:
+        """Quote a name where it needs it."""
+        plain = "".join(ident) if getattr(ident, "quote", None) is False else ident
+        return str(super().quote(plain))  # type: ignore[misc]
+
+
+class _CheckedTypes:
+    """Renders types that look like types: some take their arguments as text."""
+
+    def process(self, type_: Any, **kw: Any) -> str:
+        """Render a type for a cast."""
+        text = str(super().process(type_, **kw))  # type: ignore[misc]
+        if not _TYPE.fullmatch(text):
+            message = f"the type {text!r} may not be used in ctx.sql; use SQLAlchemy's own types"
+            raise NotAllowed(message)
+        return text
+
+
+def _checked(dialect: Dialect) -> Dialect:
+    kind: Any = type(dialect)
+    names = {
+        "statement_compiler": type("_Compiler", (_Checks, kind.statement_compiler), {}),
+        "preparer": type("_Names", (_CheckedNames, kind.preparer), {}),
+        "type_compiler_cls": type("_Types", (_CheckedTypes, kind.type_compiler_cls), {}),
+        "supports_statement_cache": False,
+    }
+    made: Dialect = type("_Dialect", (kind,), names)(**({"paramstyle": "qmark"} if dialect is SQLITE else {}))
+    return made
+
+
+_DIALECTS = {True: _checked(SQLITE), False: _checked(asyncpg.dialect())}  # type: ignore[no-untyped-call]
+
+
+class GuardedStatement(Statement):
+    """A plugin's statement, compiled within its limits."""
+
+    __slots__ = ("_limits",)
+
+    def __init__(self, construct: Executable, limits: Limits) -> None:
+        """Keep the construct; it is compiled, and refused, at its first use."""
+        super().__init__(construct)
+        self._limits = limits
+
+    def on(self, dialect: Dialect) -> Prepared:
+        """Return the statement compiled for the dialect; raises NotAllowed."""
+        prepared = self._prepared.get(id(dialect))
+        if prepared is None:
+            guarded: Any = copy.copy(_DIALECTS[dialect is SQLITE])
+            guarded.limits = self._limits
+            prepared = Prepared(self.construct, guarded)
+            if dialect is SQLITE:
+                prepared.text = sqlite_text(prepared.text)
+            self._prepared[id(dialect)] = prepared
+        return prepared
+
+

@@ -1,0 +1,132 @@
+"""What each hook may return: a wrong type is named at once, with the plugin, instead of failing somewhere later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from plugin_sdk import ConvertPatch, Issue, Job, Level, Match, Patch, Score
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Check = Callable[[Any], Any]
+
+
+class WrongResult(Exception):
+    """A hook returned something else than it may; the text says what and what was expected."""
+
+    def __init__(self, result: object, expected: str) -> None:
+        """Render both."""
+        super().__init__(f"it returned {type(result).__qualname__}, expected is {expected}")
+
+
+def checked(hook: str, result: Any) -> Any:
+    """Return a result as the core uses it: iterables read to their end, everything of its type; None stays None."""
+    if result is None:
+        return None
+    check = _CHECKS.get(hook)
+    if check is None:
+        raise WrongResult(result, "None: this hook's result is not used")
+    return check(result)
+
+
+def _patch(result: Any) -> Any:
+    if not isinstance(result, Patch) or not (_by_name(result.values) and _by_name(result.fields)):
+        raise WrongResult(result, "a Patch with mappings of field names to values, or None")
+    return result
+
+
+def _convert_patch(result: Any) -> Any:
+    parts = ("account", "contact", "opportunity")
+    if not isinstance(result, ConvertPatch) or not all(_by_name(getattr(result, part)) for part in parts):
+        raise WrongResult(result, "a ConvertPatch with mappings of field names to values, or None")
+    return result
+
+
+def _by_name(values: object) -> bool:
+    return isinstance(values, Mapping) and all(isinstance(name, str) for name in values)
+
+
+def _each(kind: type, fits: Callable[[Any], bool]) -> Check:
+    """Return the check of a hook that answers with several values of one kind."""
+
+    def check(result: Any) -> tuple[Any, ...]:
+        expected = f"a list of {kind.__name__}, or None"
+        if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
+            raise WrongResult(result, expected)
+        found = tuple(result)
+        for each in found:
+            if not isinstance(each, kind):
+                raise WrongResult(each, expected)
+            if not fits(each):
+                raise WrongResult(each, f"{expected}; its fields do not have the types the SDK names")
+        return found
+
+    return check
+
+
+def _is_issue(issue: Any) -> bool:
+    texts = isinstance(issue.code, str) and isinstance(issue.message, str)
+    return texts and isinstance(issue.field, str | None) and isinstance(issue.level, Level)
+
+
+def _is_match(match: Any) -> bool:
+    return isinstance(match.record_id, UUID) and isinstance(match.score, float | int) and isinstance(match.reason, str)
+
+
+def _is_job(job: Any) -> bool:
+    named = isinstance(job.name, str) and bool(job.name)
+    return named and callable(job.run) and isinstance(job.every, timedelta) and job.every > timedelta()
+
+
+def _score(result: Any) -> Any:
+    fits = isinstance(result, Score) and isinstance(result.name, str) and type(result.value) is int
+    if not fits or isinstance(result.reasons, str) or not all(isinstance(reason, str) for reason in result.reasons):
+        raise WrongResult(result, "a Score with a name, a whole number and texts as reasons, or None")
+    return result
+
+
+def _by_record(result: Any) -> Any:
+    fits = isinstance(result, Mapping) and all(isinstance(key, UUID) and _by_name(own) for key, own in result.items())
+    if not fits:
+        raise WrongResult(result, "a mapping of record ids to mappings of field names to values, or None")
+    return result
+
+
+def _lines(result: Any) -> tuple[Mapping[str, Any], ...]:
+    if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
+        raise WrongResult(result, "an iterator of mappings, or None")
+    found = tuple(result)
+    for line in found:
+        if not _by_name(line):
+            raise WrongResult(line, "an iterator of mappings with texts as keys")
+    return found
+
+
+def _routes(result: Any) -> Any:
+    from plugin_sdk.http import Route  # noqa: PLC0415 - pydantic is imported where a plugin has routes
+
+    return _each(Route, lambda _: True)(result)
+
+
+_issues = _each(Issue, _is_issue)
+_CHECKS: Mapping[str, Check] = {
+    "record_defaults": _patch,
+    "record_normalize": _patch,
+    "record_before_write": _patch,
+    "lead_convert": _convert_patch,
+    "find_duplicates": _each(Match, _is_match),
+    "record_validate": _issues,
+    "record_before_delete": _issues,
+    "stage_transition": _issues,
+    "plugin_check": _issues,
+    "plugin_enable": _issues,
+    "score": _score,
+    "record_load": _by_record,
+    "routes": _routes,
+    "scheduled_jobs": _each(Job, _is_job),
+    "plugin_export": _lines,
+}

@@ -129,7 +129,9 @@ class Environments:
         found: Mapping[str, str] = json.loads(done.stdout)
         for name in ("core", "sdk"):
             if not Path(found[name]).resolve().is_relative_to(folder.resolve()):
-                raise EnvironmentFailure(f"the {name} was imported from {found[name]}, which is not in the cell {folder}")
+                raise EnvironmentFailure(
+                    f"the {name} was imported from {found[name]}, which is not in the cell {folder}"
+                )
         return Prepared(interpreter, folder, found["python"])
 
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["ArchiveError", "CellTimeout", "CompatError", "EnvironmentFailure", "ScenarioError", "ServerGone", "SourceError"]
+__all__ = [
+    "ArchiveError",
+    "CellTimeout",
+    "CompatError",
+    "EnvironmentFailure",
+    "ScenarioError",
+    "ServerGone",
+    "SourceError",
+]
 
 
 class CompatError(Exception):

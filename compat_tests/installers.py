@@ -153,5 +153,7 @@ def _interpreter(python: str) -> str:
     try:
         subprocess.run([name, "--version"], capture_output=True, check=True)  # noqa: S603 - a name of ours
     except (OSError, subprocess.CalledProcessError) as error:
-        raise EnvironmentFailure(f"there is no {name}; install it, or install uv, which fetches interpreters") from error
+        raise EnvironmentFailure(
+            f"there is no {name}; install it, or install uv, which fetches interpreters"
+        ) from error
     return name

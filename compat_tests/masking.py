@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 __all__ = ["Masker", "Token", "dates_in", "tokens"]
@@ -15,7 +16,7 @@ __all__ = ["Masker", "Token", "dates_in", "tokens"]
 _HEX: Final = "[0-9a-fA-F]"
 _NOISE: Final = re.compile(
     rf"(?P<id>\b{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b)"
-    r"|(?P<time>\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?)"
+    r"|(?P<time>\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z| UTC|[+-]\d{2}:?\d{2})?)"
     r"|(?P<date>\b\d{4}-\d{2}-\d{2}\b)"
     rf"|(?P<key>\bcrm_{_HEX}{{6,}}_{_HEX}{{12,}}\b)"
     r"|<(?P<mark>id|time|date|key)(?::(?P<number>\d+))?>"
@@ -61,8 +62,8 @@ def dates_in(value: object) -> frozenset[str]:
 class Masker:
     """Replaces the noise of one scenario's answers; the same id is the same mark in all of them.
 
-    ``exact`` are dates and times that the scenario itself names: they are no noise. ``keep_dates`` keeps every date,
-    for scenarios whose dates follow from those alone.
+    ``exact`` are dates and times that the scenario itself names: they are no noise. ``keep_dates`` keeps every date
+    but today's and its neighbours, for scenarios whose dates follow from those that they name.
     """
 
     exact: frozenset[str] = frozenset()
@@ -97,8 +98,15 @@ class Masker:
             return self._name(token.value)
         if token.kind == "id":
             return f"<id:{self._numbers.setdefault(token.value.lower(), len(self._numbers) + 1)}>"
-        kept = token.value in self.exact or (token.kind == "date" and self.keep_dates)
+        kept = token.value in self.exact or (token.kind == "date" and self.keep_dates and not _is_now(token.value))
         return token.value if kept else f"<{token.kind}>"
+
+
+def _is_now(day: str) -> bool:
+    try:
+        return abs(date.fromisoformat(day) - datetime.now(UTC).date()) <= timedelta(days=1)
+    except ValueError:
+        return False
 
 
 def _token(match: re.Match[str]) -> Token:

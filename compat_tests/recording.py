@@ -46,7 +46,9 @@ def record_files(
     recorded = [one for one in tried if isinstance(one, Scenario)]
     for file, scenario in zip(files, recorded, strict=True):
         file.write_text(json.dumps(scenario.raw, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    return [f"{file.name}: {len(scenario.steps)} steps recorded" for file, scenario in zip(files, recorded, strict=True)]
+    return [
+        f"{file.name}: {len(scenario.steps)} steps recorded" for file, scenario in zip(files, recorded, strict=True)
+    ]
 
 
 def _serve(console: Console, subject: Subject) -> None:

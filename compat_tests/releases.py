@@ -44,7 +44,9 @@ def verify(archive: Path = ARCHIVE) -> list[str]:
     listed = versions(archive)
     folders = sorted(path.name for path in archive.iterdir() if path.is_dir()) if archive.is_dir() else []
     problems = [f"{archive / name}: not in {_INDEX}" for name in folders if name not in listed]
-    problems += [f"{archive / name}: in {_INDEX}, but there is no such folder" for name in listed if name not in folders]
+    problems += [
+        f"{archive / name}: in {_INDEX}, but there is no such folder" for name in listed if name not in folders
+    ]
     return problems + [line for name in folders if name in listed for line in _problems(archive / name)]
 
 
@@ -99,7 +101,9 @@ def _problems(folder: Path) -> list[str]:
     expected: dict[str, str] = json.loads(file.read_text("utf-8"))["files"]
     found = {path.name: _hash(path) for path in folder.iterdir() if path.name != _RELEASE}
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-    return [f"{folder / name}: not the file that was released (its hash differs, or it is missing or new)" for name in wrong]
+    return [
+        f"{folder / name}: not the file that was released (its hash differs, or it is missing or new)" for name in wrong
+    ]
 
 
 def _hash(path: Path) -> str:

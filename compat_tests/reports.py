@@ -61,7 +61,9 @@ def markdown(run: Run, code: int) -> str:
     lines += [f"| {' | '.join(cell.replace('|', '¦') for cell in _row(run, result))} |" for result in run.results]
     for result in run.results:
         details = _details(result)
-        lines += ["", f"## {result.subject.name}", "", "```", *(line for line in details if line), "```"] if details else []
+        lines += (
+            ["", f"## {result.subject.name}", "", "```", *(line for line in details if line), "```"] if details else []
+        )
     lines += ["", *(f"Note: {note}." for note in run.notes)] if run.notes else []
     return "\n".join([*lines, ""])
 
@@ -91,14 +93,21 @@ def write_reports(run: Run, code: int, folder: Path) -> None:
 
 def _core(core: CoreSource) -> dict[str, Any]:
     hashes = {wheel.path.name: wheel.sha256 for wheel in (core.core, core.sdk)}
-    return {"version": core.core.version, "sdk": core.sdk.version, "sha256": hashes, "pinned": core.constraints is not None}
+    return {
+        "version": core.core.version,
+        "sdk": core.sdk.version,
+        "sha256": hashes,
+        "pinned": core.constraints is not None,
+    }
 
 
 def _plugin(run: Run, result: Result) -> dict[str, Any]:
     verdict = result.verdict
     return {
         "name": result.subject.name,
-        "plugins": {one.id: {"version": one.wheel.version, "sha256": one.wheel.sha256} for one in result.subject.installed},
+        "plugins": {
+            one.id: {"version": one.wheel.version, "sha256": one.wheel.sha256} for one in result.subject.installed
+        },
         "verdict": str(verdict.verdict),
         "meaning": verdict.verdict.sentence,
         "reasons": list(verdict.reasons),
@@ -161,7 +170,9 @@ def _details(result: Result) -> list[str]:
                 lines.append(f"    {check.cause.message}{hooks}")
     lines += [f"  new in answers: {one}" for one in verdict.additions[:3]]
     lines += [f"  works only on the candidate: {one}" for one in verdict.fixed[:3]]
-    lines += [f"  log: {cell.log}" for cell in _cells(result).values()] if verdict.verdict is not Verdict.COMPATIBLE else []
+    lines += (
+        [f"  log: {cell.log}" for cell in _cells(result).values()] if verdict.verdict is not Verdict.COMPATIBLE else []
+    )
     notes = dict.fromkeys([*result.baseline.notes, *result.candidate.notes])
     lines += [f"  note: {note}" for note in notes]
     return ["", f"{result.subject.name}:", *lines] if lines else []
@@ -171,7 +182,9 @@ def _suite(root: ET.Element, cell: Cell) -> None:
     failures = sum(check.outcome is Outcome.FAIL for check in cell.checks)
     skipped = sum(check.outcome is Outcome.SKIP for check in cell.checks)
     counts = {"tests": len(cell.checks), "failures": failures, "skipped": skipped, "time": cell.seconds}
-    suite = ET.SubElement(root, "testsuite", name=f"{cell.subject} on {cell.core}", **{k: str(v) for k, v in counts.items()})
+    suite = ET.SubElement(
+        root, "testsuite", name=f"{cell.subject} on {cell.core}", **{k: str(v) for k, v in counts.items()}
+    )
     for check in cell.checks:
         case = ET.SubElement(suite, "testcase", classname=str(check.kind), name=check.name)
         text = check.cause.text if check.cause else ""

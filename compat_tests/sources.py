@@ -111,7 +111,9 @@ class Sources:
             raise SourceError(f"{chosen.path}: this is {chosen.name}, not {CORE}")
         sdks = [wheel for wheel in wheels if wheel.name == SDK]
         if not sdks:
-            raise SourceError(f"{folder}: the wheel of {SDK} that belongs to {CORE} {chosen.version} must lie beside it")
+            raise SourceError(
+                f"{folder}: the wheel of {SDK} that belongs to {CORE} {chosen.version} must lie beside it"
+            )
         sdk = next((wheel for wheel in sdks if wheel.version == chosen.version), newest(sdks))
         constraints = folder / CONSTRAINTS
         return CoreSource(

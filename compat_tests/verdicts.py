@@ -64,9 +64,7 @@ def exit_code(verdicts: Sequence[VerdictOf], fail_on: str = "unknown") -> int:
     return NOTHING_RAN if Verdict.NOT_RUN in found else OK
 
 
-def _decide(
-    baseline: Cell, candidate: Cell, broken: list[Check], noisy: set[str], *, has_checks: bool
-) -> VerdictOf:
+def _decide(baseline: Cell, candidate: Cell, broken: list[Check], noisy: set[str], *, has_checks: bool) -> VerdictOf:
     before, after = baseline.outcomes(), candidate.outcomes()
     lost = [name for name, one in before.items() if one.outcome is Outcome.PASS and _is_lost(candidate, name)]
     failing = [one for name, one in after.items() if one.outcome is Outcome.FAIL and name not in noisy]

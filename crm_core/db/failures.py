@@ -130,7 +130,8 @@ def _missing_reference(connection: Connection, write: Write, anchors: Collection
     table = _table_of(write)
     for constraint in table.constraints if table is not None else ():
         if isinstance(constraint, ForeignKeyConstraint) and _dangling(connection, constraint, write, anchors):
-            return _missing(constraint.table.name, [name for name in constraint.column_keys if name != "tenant_id"])
+            columns = [str(name) for name in constraint.column_keys if name != "tenant_id"]
+            return _missing(str(constraint.table.name), columns)
     return None
 
 

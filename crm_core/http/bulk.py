@@ -57,7 +57,7 @@ def add_bulk(router: APIRouter, entity: Entity) -> None:
         _add_records(scope, entity, results)
         return Answer.of({"results": results})
 
-    summary = f"Create and update many of {entity.path}; rows that fail are reported and leave nothing"
+    summary = f"Create and update many {entity.path}; rows that fail are reported and leave nothing"
     documentation = Documentation(
         f"bulk_{entity.record_type}", entity.path, summary, body=request, shown=shown, answer=answer, idempotent=True
     )

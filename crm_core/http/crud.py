@@ -61,7 +61,7 @@ def crud_router(entity: Entity) -> APIRouter:
         body=entity.create_type, answer=out, status=201, idempotent=True,
     )  # fmt: skip
     add_bulk(router, entity)
-    add("GET", one, "get", _get(entity), f"Read one of {entity.path}", answer=out)
+    add("GET", one, "get", _get(entity), "Read one", answer=out)
     add(
         "PATCH", one, "update", _update(entity), "Change some fields", body=entity.patch_type, answer=out, if_match=True
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from crm_core.db.statements import Statement
-from crm_core.errors import IdempotencyMismatch, MalformedRequest
+from crm_core.errors import Duplicate, IdempotencyMismatch, MalformedRequest
 from crm_core.records.statements import insert_into
 from crm_core.schema import idempotency_key
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     from crm_core.http.operations import Answer, Call
     from crm_core.records.scope import Scope
+
+
+class KeyInUse(Duplicate):
+    """Another request with the same key was answered while this one was being done; nothing of this one is kept."""
+
 
 HEADER = "idempotency-key"
 _LONGEST = 200
@@ -52,7 +57,12 @@ def remembered(service: Callable[[Scope, Call], Answer], key: str, request: byte
         if found is not None:
             return _again(scope, key, fingerprint, found)
         answer = service(scope, call)
-        scope.uow.execute(_INSERT, _row(scope, key, fingerprint, answer))
+        try:
+            scope.uow.execute(_INSERT, _row(scope, key, fingerprint, answer))
+        except Duplicate as error:
+            if error.details.get("record_type") != idempotency_key.name:
+                raise
+            raise KeyInUse(error.message) from error
         return answer
 
     return run

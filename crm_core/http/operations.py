@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from crm_core.db.unit import new_request_id
 from crm_core.errors import InvalidInput, MalformedRequest, PayloadTooLarge
 from crm_core.http.idempotency import HEADER as IDEMPOTENCY_KEY
-from crm_core.http.idempotency import remembered
+from crm_core.http.idempotency import KeyInUse, remembered
 from crm_core.http.openapi import Documentation, document
 
 if TYPE_CHECKING:
@@ -92,7 +92,18 @@ def add_route(
         key = request.headers.get(IDEMPOTENCY_KEY)
         if key is not None and method == "POST":
             run = remembered(service, key, f"{method} {request.url.path}".encode() + b"\n" + raw)
-        answer = await runtime.run(actor, lambda scope: run(scope, call), write=write, request_id=request_id)
+
+        async def perform() -> Answer:
+            answer: Answer = await runtime.run(
+                actor, lambda scope: run(scope, call), write=write, request_id=request_id
+            )
+            return answer
+
+        try:
+            answer = await perform()
+        except KeyInUse:
+            # The same request was being done at the same moment; by now its answer is there.
+            answer = await perform()
         headers = {"x-request-id": request_id, "x-content-type-options": "nosniff", **answer.headers}
         return Response(answer.content, answer.status, headers, "application/json" if answer.content else None)
 
@@ -105,7 +116,7 @@ def add_route(
         operation_id=documentation.name,
         summary=documentation.summary,
         tags=[documentation.tag],
-        openapi_extra=document(documentation, path, write=write),
+        openapi_extra=document(documentation, router.prefix + path, write=write),
         responses={},
         status_code=documentation.status,
     )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 
+from crm_core.errors import MalformedRequest
 from crm_core.http.crud import crud_router
+from crm_core.http.idempotency import HEADER as IDEMPOTENCY_KEY
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
 from crm_core.identity import api_keys, groups, permissions
@@ -83,6 +85,13 @@ _NewKey = msgspec.defstruct(
 )
 
 
+async def _no_replay(request: Request) -> None:
+    """Refuse Idempotency-Key: answers to it are stored, and a key's secret is stored nowhere."""
+    if request.method == "POST" and IDEMPOTENCY_KEY in request.headers:
+        message = "POST /api-keys takes no Idempotency-Key; leave it out, and revoke a key whose answer you lost"
+        raise MalformedRequest(message)
+
+
 def _me(scope: Scope, _: Call) -> Answer:
     return Answer.of(me(scope))
 
@@ -118,7 +127,7 @@ def _listed(rows: Rows) -> Any:
 
 
 def _keys() -> APIRouter:
-    router, tag = APIRouter(prefix="/api-keys"), "api-keys"
+    router, tag = APIRouter(prefix="/api-keys", dependencies=[Depends(_no_replay)]), "api-keys"
     listing = Documentation("list_api_keys", tag, "List keys", answer=API_KEYS.page_type, query=API_KEYS.query)
     add_route(router, "GET", "", _listed(API_KEYS), listing)
     summary = "Make a key of a principal; the answer shows it, and nothing does so later"

@@ -82,8 +82,9 @@ def furnish(scope: Scope) -> str:
     """Give a new tenant its roles, default pipelines and an administrator; return the administrator's key."""
     for role, permissions in ROLES.items():
         row = create(scope, scope.entity("principal"), {"kind": "role", "name": role})
-        for each in permissions:
-            scope.uow.execute(insert_into(permission), {"id": new_id(), "principal_id": row["id"], **each._asdict()})
+        holder = {"tenant_id": scope.tenant_id, "principal_id": row["id"]}
+        given = [{"id": new_id(), **holder, **each._asdict()} for each in permissions]
+        scope.uow.execute_many(insert_into(permission), given)
     _add_pipelines(scope)
     return make_principal_key(scope, "administrator", ADMINISTRATOR, "first key")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 GROUP = "crm.plugins"
 MANIFEST = "crm-plugin.toml"
+_PRERELEASE = re.compile(r"[-_.]?(alpha|beta|preview|pre|rc|a|b|c)[-_.]?([0-9]*)")
+_SHORT = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,16 @@ def discover(points: Iterable[EntryPoint] | None = None) -> list[Discovered]:
     plugins = [_read(point) for point in sorted(found, key=lambda point: (point.name, point.value))]
     seen: dict[str, Discovered] = {}
     for plugin in plugins:
-        seen.setdefault(plugin.id, plugin)
+        first = seen.get(plugin.id)
+        seen[plugin.id] = plugin if first is None else _claimed_twice(first, plugin)
     return list(seen.values())
+
+
+def _claimed_twice(first: Discovered, second: Discovered) -> Discovered:
+    """Return the plugin as refused: which of two packages was meant is not for us to guess."""
+    packages = " and ".join(sorted({first.distribution, second.distribution}))
+    problem = f"plugin {first.id}: installed twice, by {packages}; uninstall one of them"
+    return replace(first, manifest=None, problem=problem)
 
 
 def _read(point: EntryPoint) -> Discovered:
@@ -64,6 +75,8 @@ def _manifest(point: EntryPoint, package: Path | None) -> tuple[Manifest | None,
         )
     except ManifestError as error:
         return None, f"plugin {point.name}: {error}"
+    except OSError as error:
+        return None, f"plugin {point.name}: {MANIFEST} cannot be read ({error.strerror}); install its package again"
     problem = _identity_problem(point, manifest)
     return (None, problem) if problem else (manifest, None)
 
@@ -87,19 +100,18 @@ def _same_version(package: str, manifest: str) -> bool:
 
 
 def _normal(version: str) -> str:
-    return (
-        version.lower()
-        .replace("-", "")
-        .replace("_", "")
-        .replace("rc.", "rc")
-        .replace("alpha.", "a")
-        .replace("beta.", "b")
-    )
+    """Return a version as installers write it: 1.2.0-rc.1 becomes 1.2.0rc1."""
+    public, _, local = version.lower().partition("+")
+    public = _PRERELEASE.sub(lambda match: f"{_SHORT.get(match[1], match[1])}{match[2] or 0}", public)
+    return f"{public}+{re.sub('[-_]', '.', local)}"
 
 
 def _package_directory(name: str) -> Path | None:
     """Return the folder of a top-level package; finding its spec does not run its code."""
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # a module that hides where it came from
+        return None
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(next(iter(spec.submodule_search_locations)))

@@ -47,8 +47,8 @@ class PluginHost:
         registry.refused = {**refused, **registry.refused}
         self.refused = registry.refused
         self.fields = FieldTables(loaded.manifest for loaded in registry.plugins.values())
-        self.jobs: dict[str, Sequence[Job]] = self._collect("scheduled_jobs")
-        self.routes: dict[str, Sequence[Route]] = self._collect("routes")
+        self.jobs: dict[str, Sequence[Job]] = registry.collected["scheduled_jobs"]
+        self.routes: dict[str, Sequence[Route]] = registry.collected["routes"]
         self._tenants: dict[UUID, TenantPlugins] = {}
 
     @classmethod
@@ -93,12 +93,6 @@ class PluginHost:
             except SettingError as error:
                 logger.error("plugin %s is not called for tenant %s: %s", loaded.label, tenant_id, error)  # noqa: TRY400 - the text says it all
         return TenantPlugins(self.registry, self.fields, enabled)
-
-    def _collect(self, hook: str) -> dict[str, Any]:
-        collected: dict[str, Any] = {}
-        for call in self.registry.calls.get(hook, ()):
-            collected[call.plugin.id] = tuple(call.function())
-        return collected
 
 
 def _choose(found: Iterable[Discovered], rows: Mapping[str, Any]) -> tuple[list[Discovered], dict[str, str]]:

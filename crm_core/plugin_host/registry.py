@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 import plugin_sdk
+from crm_core.plugin_host import contract
 from crm_core.plugin_host.guard import safe_text
 from crm_core.plugin_host.ordering import in_declared_order
+from crm_core.plugin_host.results import checked
 from plugin_sdk import HOOKS, Environment, Level, hookspecs
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from crm_core.plugin_host.discovery import Discovered
     from plugin_sdk import Manifest
+
+_ASKED_AT_LOAD = frozenset({"plugin_check", "routes", "scheduled_jobs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ class Registry:
     plugins: dict[str, LoadedPlugin] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     calls: dict[str, tuple[Call, ...]] = field(default_factory=dict)
+    collected: dict[str, dict[str, Sequence[Any]]] = field(
+        default_factory=lambda: {"routes": {}, "scheduled_jobs": {}}
+    )
+    """What plugins answered to the hooks that are asked once, at start-up, by hook and plugin."""
 
     def own_calls(self, hook: str, plugin: str) -> tuple[Call, ...]:
         """Return the implementation of one plugin, if it has one."""
@@ -62,81 +70,89 @@ def load(plugins: Sequence[Discovered], *, core_version: str, database: str) -> 
     registry = Registry()
     versions = {plugin.id: plugin.manifest.version_text for plugin in plugins if plugin.manifest}
     environment = Environment(core_version, plugin_sdk.__version__, database, platform.python_version(), versions)
+    found: dict[str, dict[str, Call]] = {hook: {} for hook in HOOKS}
     for plugin in plugins:
         if plugin.manifest is None:
             continue
-        blocker = next((needed for needed in plugin.manifest.requires if needed in registry.refused), None)
-        reason = f"{plugin.label} needs {blocker}, which is refused" if blocker else None
-        reason = reason or _load_one(manager, registry, plugin, plugin.manifest, environment)
-        if reason:
+        blocker = min((needed for needed in plugin.manifest.requires if needed in registry.refused), default=None)
+        if blocker:
+            reason = f"{plugin.label} needs {blocker}, which is refused: {registry.refused[blocker]}"
             registry.refused[plugin.id] = reason
-    manager.check_pending()
-    for hook in HOOKS:
-        registry.calls[hook] = _calls(manager, registry, hook)
+            continue
+        try:
+            loaded = _imported(manager, plugin, plugin.manifest)
+            calls = _calls(manager, loaded)
+            collected = _collected(calls, environment)
+        except _Unusable as unusable:
+            registry.refused[plugin.id] = "; ".join(f"{plugin.label}: {problem}" for problem in unusable.problems)
+            continue
+        registry.plugins[plugin.id] = loaded
+        for hook, call in calls.items():
+            found[hook][plugin.id] = call
+        for hook, values in collected.items():
+            registry.collected[hook][plugin.id] = values
+    for hook, by_plugin in found.items():
+        order = in_declared_order(hook, (registry.plugins[name].manifest for name in by_plugin))
+        registry.calls[hook] = tuple(by_plugin[name] for name in order)
     return registry
 
 
-def _load_one(
-    manager: pluggy.PluginManager, registry: Registry, plugin: Discovered, manifest: Manifest, environment: Environment
-) -> str | None:
-    """Load one plugin; return why it is refused, None if it is loaded."""
+class _Unusable(Exception):  # noqa: N818 - says what became of the plugin
+    """A plugin that is refused, with everything found wrong."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+def _imported(manager: pluggy.PluginManager, plugin: Discovered, manifest: Manifest) -> LoadedPlugin:
+    """Import a plugin's module, check its hooks against the contract and register it."""
     try:
         module = importlib.import_module(plugin.module)
-        manager.register(module, name=plugin.id)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code may raise anything
-        return f"{plugin.label}: {plugin.module} cannot be loaded: {safe_text(error)}"
-    problems = [*_contract_problems(manager, module, manifest), *_check_problems(module, environment)]
+        problems = list(contract.problems(manager, module, manifest))
+        if not problems:
+            manager.register(module, name=plugin.id)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _Unusable([f"{plugin.module} cannot be loaded: {safe_text(error)}"]) from error
     if problems:
-        manager.unregister(module)
-        return "; ".join(f"{plugin.label}: {problem}" for problem in problems)
-    registry.plugins[plugin.id] = LoadedPlugin(plugin.id, plugin.label, manifest, module)
-    return None
+        raise _Unusable(problems)
+    return LoadedPlugin(plugin.id, plugin.label, manifest, module)
 
 
-def _contract_problems(manager: pluggy.PluginManager, module: object, manifest: Manifest) -> Iterable[str]:
-    implemented = set()
-    for caller in manager.get_hookcallers(module) or ():
-        implemented.add(caller.name)
-        if not caller.has_spec():
-            yield f"implements the unknown hook {caller.name}; see the list of hooks in the SDK guide"
-        for implementation in caller.get_hookimpls():
-            if implementation.plugin is module:
-                yield from _option_problems(caller.name, implementation)
-    for name in sorted(implemented & HOOKS.keys() - manifest.hooks.keys()):
-        yield f"implements {name} without declaring it; add [hooks.{name}] to crm-plugin.toml"
-    for name in sorted(manifest.hooks.keys() - implemented):
-        yield f"declares {name} but does not implement it; remove [hooks.{name}] or mark the function with @hookimpl"
-
-
-def _option_problems(name: str, implementation: Any) -> Iterable[str]:
-    if implementation.wrapper or implementation.hookwrapper:
-        yield f"wraps {name}; wrappers are not part of the contract, return a patch or issues instead"
-    if implementation.tryfirst or implementation.trylast:
-        yield f"orders {name} by tryfirst/trylast; declare before/after in [hooks.{name}] instead"
-
-
-def _check_problems(module: object, environment: Environment) -> Iterable[str]:
-    check = getattr(module, "plugin_check", None)
-    if check is None:
-        return
-    try:
-        issues = check(environment) or ()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code may raise anything
-        yield f"plugin_check failed: {safe_text(error)}"
-        return
-    yield from (f"plugin_check: {issue.message}" for issue in issues if issue.level is Level.ERROR)
-
-
-def _calls(manager: pluggy.PluginManager, registry: Registry, hook: str) -> tuple[Call, ...]:
-    definition = HOOKS[hook]
+def _calls(manager: pluggy.PluginManager, loaded: LoadedPlugin) -> dict[str, Call]:
+    """Return what to call of a plugin, by hook."""
     calls: dict[str, Call] = {}
-    for implementation in getattr(manager.hook, hook).get_hookimpls():
-        plugin = registry.plugins[implementation.plugin_name]
-        spec = plugin.manifest.hooks[hook]
+    for caller in manager.get_hookcallers(loaded.module) or ():
+        spec = loaded.manifest.hooks[caller.name]
         record_types = frozenset(spec.record_types) if spec.record_types is not None else None
-        arguments = tuple(name for name in definition.arguments if name in implementation.argnames)
-        calls[plugin.id] = Call(plugin, implementation.function, arguments, record_types, spec.priority)
-    return in_declared_order(hook, calls)
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is loaded.module:
+                arguments = contract.arguments_of(implementation.function)
+                calls[caller.name] = Call(loaded, implementation.function, arguments, record_types, spec.priority)
+    return calls
+
+
+def _collected(calls: Mapping[str, Call], environment: Environment) -> dict[str, Sequence[Any]]:
+    """Ask the hooks of the point ``load``, the plugin's own check first; raises _Unusable."""
+    collected: dict[str, Sequence[Any]] = {}
+    for hook in sorted(calls.keys() & _ASKED_AT_LOAD):
+        call = calls[hook]
+        given = [environment for name in call.arguments if name == "environment"]
+        try:
+            collected[hook] = checked(hook, call.function(*given)) or ()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise _Unusable([f"{hook} failed: {safe_text(error)}"]) from error
+    errors = [issue for issue in collected.pop("plugin_check", ()) if issue.level is Level.ERROR]
+    problems = [f"plugin_check: {issue.message}" for issue in errors]
+    problems += contract.job_problems(collected.get("scheduled_jobs", ()))
+    problems += contract.route_problems(collected.get("routes", ()))
+    if problems:
+        raise _Unusable(problems)
+    return collected
 
 
 def settings_of(plugin: LoadedPlugin, stored: Mapping[str, Any]) -> Mapping[str, Any]:

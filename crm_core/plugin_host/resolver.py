@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from crm_core.plugin_host.ordering import circles, contradictions
 from plugin_sdk import parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from plugin_sdk import Manifest
 
@@ -21,21 +22,22 @@ class Resolution:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def resolve(manifests: Sequence[Manifest], *, core_version: str, sdk_version: str) -> Resolution:
+def resolve(manifests: Iterable[Manifest], *, core_version: str, sdk_version: str) -> Resolution:
     """Resolve without importing anything; one plugin that does not fit stops only those that need it."""
-    by_id = {manifest.id: manifest for manifest in manifests}
+    # By id, so that nothing below depends on the order in which packages were found.
+    by_id = {manifest.id: manifest for manifest in sorted(manifests, key=lambda manifest: manifest.id)}
     refused: dict[str, str] = {}
-    for manifest in manifests:
+    for manifest in by_id.values():
         reason = _unfit(manifest, core_version, sdk_version) or _unmet(manifest, by_id)
         if reason:
             refused[manifest.id] = reason
     _spread(by_id, refused)
-    order, cyclic = _sorted({key: value for key, value in by_id.items() if key not in refused})
-    for plugin in cyclic:
-        label = by_id[plugin].label
-        others = ", ".join(sorted(cyclic))
-        refused[plugin] = f"{label}: it and the plugins it needs require each other ({others}); break the circle"
-    return Resolution(tuple(order), refused)
+    _refuse_circles(by_id, refused)
+    _spread(by_id, refused)
+    _refuse_contradictions(by_id, refused)
+    _spread(by_id, refused)
+    order = _sorted({name: manifest for name, manifest in by_id.items() if name not in refused})
+    return Resolution(order, dict(sorted(refused.items())))
 
 
 def _unfit(manifest: Manifest, core_version: str, sdk_version: str) -> str | None:
@@ -59,25 +61,42 @@ def _unmet(manifest: Manifest, by_id: dict[str, Manifest]) -> str | None:
 
 
 def _spread(by_id: dict[str, Manifest], refused: dict[str, str]) -> None:
+    """Refuse every plugin that needs a refused one, with the reason of that."""
     changed = True
     while changed:
         changed = False
         for manifest in by_id.values():
-            blocker = next((needed for needed in manifest.requires if needed in refused), None)
+            blocker = min((needed for needed in manifest.requires if needed in refused), default=None)
             if manifest.id not in refused and blocker is not None:
                 refused[manifest.id] = f"{manifest.label} needs {blocker}, which is refused: {refused[blocker]}"
                 changed = True
 
 
-def _sorted(by_id: dict[str, Manifest]) -> tuple[list[str], set[str]]:
-    order: list[str] = []
-    waiting = dict(sorted(by_id.items()))
-    while waiting:
-        ready = next(
-            (plugin for plugin, manifest in waiting.items() if not (manifest.requires.keys() & waiting.keys())), None
+def _refuse_circles(by_id: dict[str, Manifest], refused: dict[str, str]) -> None:
+    needs = {name: set(manifest.requires) for name, manifest in by_id.items() if name not in refused}
+    for name, circle in circles(needs).items():
+        refused[name] = (
+            f"{by_id[name].label}: plugins require each other in a circle ({', '.join(circle)}); "
+            "remove one [requires] of their manifests"
         )
-        if ready is None:
-            return order, set(waiting)
+
+
+def _refuse_contradictions(by_id: dict[str, Manifest], refused: dict[str, str]) -> None:
+    fitting = [manifest for name, manifest in by_id.items() if name not in refused]
+    for hook in sorted({hook for manifest in fitting for hook in manifest.hooks}):
+        for name, circle in contradictions(hook, fitting).items():
+            refused.setdefault(
+                name,
+                f"{by_id[name].label}: before/after of {', '.join(circle)} contradict each other in {hook}; "
+                "change one of their manifests",
+            )
+
+
+def _sorted(by_id: dict[str, Manifest]) -> tuple[str, ...]:
+    order: list[str] = []
+    waiting = dict(by_id)
+    while waiting:
+        ready = next(name for name, manifest in waiting.items() if not manifest.requires.keys() & waiting.keys())
         order.append(ready)
         del waiting[ready]
-    return order, set()
+    return tuple(order)

@@ -44,6 +44,7 @@ def add(scope: Scope, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def remove(scope: Scope, query: Sequence[tuple[str, str]]) -> None:
     """Forget one id, named by the query: ids of other systems may hold any character."""
+    allowed(scope, EXTERNAL_REFS, "delete")
     key = dict(query)
     if sorted(key) != sorted(_KEY):
         message = "name what to delete as ?system=…&ext_id=…"

@@ -31,7 +31,7 @@ class Partner:
         return subprocess.run(
             command,
             cwd=self.project,
-            env={**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**kept, "PYTHONPATH": path},
             capture_output=True,
             text=True,
             check=False,

@@ -19,9 +19,7 @@ _ACTIVITY = {"kind": "task", "subject": "Call"}
         ("/opportunities", {"name": "A"}, "account_id"),
     ],
 )
-def test_a_reference_to_nothing_is_named(
-    client: BlockingClient, path: str, body: dict[str, str], column: str
-) -> None:
+def test_a_reference_to_nothing_is_named(client: BlockingClient, path: str, body: dict[str, str], column: str) -> None:
     refused = client.post(path, {**body, column: str(uuid4())})
 
     assert (refused.status_code, refused.json()["code"]) == (422, "reference_not_found"), refused.text

@@ -31,7 +31,10 @@ def test_the_price_of_the_largest_quantity_reached(
 
 def test_what_is_sent_wins_over_the_product(client: BlockingClient, shop: dict[str, Any]) -> None:
     given = {"unit": "box", "description": "Bolts", "tax_code": None, "unit_price": "0"}
-    lines = [{"product_id": shop["product"], "quantity": "1"}, {"product_id": shop["product"], "quantity": "1", **given}]
+    lines = [
+        {"product_id": shop["product"], "quantity": "1"},
+        {"product_id": shop["product"], "quantity": "1", **given},
+    ]
     quote = client.made("/quotes", {"price_book_id": shop["book"], "lines": lines})
     names = ("description", "unit", "tax_code", "unit_price")
     assert [tuple(line[name] for name in names) for line in quote["lines"]] == [

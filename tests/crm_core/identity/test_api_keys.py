@@ -82,3 +82,9 @@ def test_the_scope_own_reaches_ones_own_keys(client: BlockingClient) -> None:
     others = [key["id"] for key in client.get("/api-keys").json()["data"] if key["principal_id"] != me]
     assert support.delete(f"/api-keys/{others[0]}").status_code == 404
     assert support.delete(f"/api-keys/{own['id']}").status_code == 204
+
+
+def test_a_secret_is_not_stored_for_a_replay(client: BlockingClient) -> None:
+    answer = client.post("/api-keys", {"principal_id": user(client), "name": "k"}, idempotency_key="1")
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert len(client.get("/api-keys").json()["data"]) == 1

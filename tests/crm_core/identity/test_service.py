@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("given", "stored"), [(" Ann ", "ann"), ("ÄNNE", "änne"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("  ", None)]
+    ("given", "stored"),
+    [(" Ann ", "ann"), ("ÄNNE", "änne"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("  ", None)],
 )
 def test_a_login_has_one_form(given: str, stored: str | None) -> None:
     assert normal_login(given) == stored

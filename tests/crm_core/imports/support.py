@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import func, select
+
 from crm_core.actors import system_actor
+from crm_core.db.statements import Statement
 from crm_core.imports.export import Export, export_file
 from crm_core.imports.mapping import parse_mapping
 from crm_core.imports.service import Request, import_file
 from crm_core.records.listing import list_rows, parse
+from crm_core.records.statements import in_tenant
+from crm_core.schema import core
 from tests.support.app import running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from uuid import UUID
 
     from crm_core.imports.service import Outcome
@@ -53,13 +58,13 @@ class Importer:
         request = Request(file, parse_mapping(mapping.encode(), "map.toml"), **options)
         return await import_file(lambda function: self.app.runtime.run(actor, function), request)
 
-    async def save(self, record_type: str, *, tenant: str = "main", **options: Any) -> tuple[Path, str]:
-        """Export a record type; return the file and its mapping."""
-        out, mapping = self.folder / f"{record_type}.out", self.folder / f"{record_type}.toml"
-        actor = system_actor(self.app.tenant_id, "export")
-        export = Export(tenant, record_type, out, mapping_out=mapping, **options)
+    async def save(self, record_type: str, *, tenant_id: UUID | None = None, **options: Any) -> Path:
+        """Export a record type and return the file."""
+        out = self.folder / f"{record_type}.out"
+        actor = system_actor(tenant_id or self.app.tenant_id, "export")
+        export = Export("main", record_type, out, **options)
         await export_file(lambda function: self.app.runtime.run(actor, function, write=False), export)
-        return out, mapping.read_text(encoding="utf-8")
+        return out
 
     async def rows(self, record_type: str, *, tenant_id: UUID | None = None) -> list[dict[str, Any]]:
         """Return all records of a type in the order of their ids."""
@@ -73,12 +78,6 @@ class Importer:
 
     async def count(self, table: str) -> int:
         """Return how many rows a table has for the tenant."""
-        from sqlalchemy import func, select  # noqa: PLC0415 - only for counting
-
-        from crm_core.db.statements import Statement  # noqa: PLC0415 - as above
-        from crm_core.records.statements import in_tenant  # noqa: PLC0415 - as above
-        from crm_core.schema import core  # noqa: PLC0415 - as above
-
         found = core.tables[f"core.{table}"]
         statement = Statement(select(func.count().label("n")).select_from(found).where(in_tenant(found.c.tenant_id)))
         rows: Sequence[Any] = await self.app.as_system(lambda scope: scope.uow.fetch(statement, {}))

@@ -8,7 +8,10 @@ from tests.support.app import run, running
 if TYPE_CHECKING:
     from tests.support.app import BlockingClient
 
-LINES = [{"quantity": "2", "unit_price": "7", "discount_percent": "10", "tax": "1", "description": "a"}, {"quantity": "1"}]
+LINES = [
+    {"quantity": "2", "unit_price": "7", "discount_percent": "10", "tax": "1", "description": "a"},
+    {"quantity": "1"},
+]
 
 
 def test_a_quote_becomes_an_order_once(client: BlockingClient) -> None:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
+
+from crm_core.records.create import create
 
 if TYPE_CHECKING:
+    import httpx
+
+    from crm_core.records.scope import Scope
     from tests.support.app import BlockingClient
 
 
-def _code(answer: object) -> str:
-    issues: list[dict[str, str]] = answer.json()["issues"]  # type: ignore[attr-defined]
+def _code(answer: httpx.Response) -> str:
+    issues: list[dict[str, str]] = answer.json()["issues"]
     return issues[0]["code"]
 
 
@@ -39,21 +45,13 @@ def test_what_holds_records_is_not_deleted(client: BlockingClient) -> None:
 
 def test_a_stage_made_within_one_operation_can_be_used_in_it(client: BlockingClient) -> None:
     pipeline = client.get("/pipelines", record_type="lead").json()["data"][0]
+    values = {"pipeline_id": UUID(pipeline["id"]), "stage_key": "z", "name": "Z", "position": -1, "category": "open"}
 
-    def operate(scope: object) -> object:
-        from crm_core.records.create import create  # noqa: PLC0415 - beside its one use
-        from crm_core.records.scope import Scope  # noqa: PLC0415 - beside its one use
-
-        assert isinstance(scope, Scope)
+    def operate(scope: Scope) -> tuple[UUID, UUID]:
         create(scope, scope.entity("lead"), {"name": "1"})
-        values = {"pipeline_id": pipeline["id"], "stage_key": "z", "name": "Z", "position": -1, "category": "open"}
-        stage = create(scope, scope.entity("stage"), {**values, "pipeline_id": _uuid(pipeline["id"])})
-        return stage["id"] == create(scope, scope.entity("lead"), {"name": "2"})["stage_id"]
+        stage = create(scope, scope.entity("stage"), values)
+        lead = create(scope, scope.entity("lead"), {"name": "2"})
+        return stage["id"], lead["stage_id"]
 
-    assert client.as_system(operate) is True
-
-
-def _uuid(text: str) -> object:
-    from uuid import UUID  # noqa: PLC0415 - beside its one use
-
-    return UUID(text)
+    made, entered = client.as_system(operate)
+    assert made == entered

@@ -278,11 +278,14 @@ def test_whatever_is_merged_no_contact_point_is_lost(
         if _merge(client, records[one], records[two]).status_code == 200:
             owner = {key: winner if value == loser else value for key, value in owner.items()}
 
-    expected = Counter((owner[record], value) for record, value in zip(
-        (record["id"] for record, values in zip(records, points, strict=True) for _ in values),
-        (value for values in points for value in values),
-        strict=True,
-    ))
+    expected = Counter(
+        (owner[record], value)
+        for record, value in zip(
+            (record["id"] for record, values in zip(records, points, strict=True) for _ in values),
+            (value for values in points for value in values),
+            strict=True,
+        )
+    )
     data = client.get("/contact-points", limit=200).json()["data"]
     mine = [point for point in data if point["id"] in made]
     assert Counter((point["record_id"], point["value"]) for point in mine) == expected

@@ -103,7 +103,11 @@ def test_a_move_needs_the_version_the_caller_has_seen(client: BlockingClient) ->
 
     refused = client.post(f"/leads/{lead['id']}/move-stage", {"stage_id": by_key["contacted"]}, if_match='"1"')
 
-    assert (refused.status_code, refused.json()["code"], refused.json()["current_version"]) == (409, "version_conflict", 2)
+    assert (refused.status_code, refused.json()["code"], refused.json()["current_version"]) == (
+        409,
+        "version_conflict",
+        2,
+    )
     assert len(history(client)) == 1
 
 
@@ -118,14 +122,20 @@ def test_a_stage_of_another_record_type_is_refused_by_name(client: BlockingClien
     ):
         assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_input", "stage_id")
         detail = answer.json()["detail"]
-        assert "stage 'won' belongs to pipeline 'default' of opportunity, which is for opportunity, not for lead" in detail
+        assert (
+            "stage 'won' belongs to pipeline 'default' of opportunity, which is for opportunity, not for lead" in detail
+        )
         assert "default (new, contacted, qualified, disqualified)" in detail
 
 
 def test_a_second_pipeline_starts_at_its_own_first_stage(client: BlockingClient) -> None:
     pipeline = client.made("/pipelines", {"record_type": "lead", "pipeline_key": "partner", "name": "Partners"})
-    second = client.made("/stages", {"pipeline_id": pipeline["id"], "stage_key": "b", "name": "B", "position": 2, "category": "open"})
-    first = client.made("/stages", {"pipeline_id": pipeline["id"], "stage_key": "a", "name": "A", "position": 1, "category": "open"})
+    second = client.made(
+        "/stages", {"pipeline_id": pipeline["id"], "stage_key": "b", "name": "B", "position": 2, "category": "open"}
+    )
+    first = client.made(
+        "/stages", {"pipeline_id": pipeline["id"], "stage_key": "a", "name": "A", "position": 1, "category": "open"}
+    )
     default = stages(client, "lead")
 
     assert client.made("/leads", {"name": "1", "pipeline_id": pipeline["id"]})["stage_id"] == first["id"]
@@ -172,15 +182,16 @@ def test_without_the_default_the_oldest_pipeline_in_use_is_taken_and_without_any
     assert lead["number"] == "L-000002"
 
 
-_TRANSITION = '''
+_TRANSITION = """
 from plugin_sdk import Issue, hookimpl
 
 @hookimpl
 def stage_transition(record, from_stage, to_stage):
     if to_stage.category == "won" and not record["company"]:
         where = from_stage.key if from_stage else "nowhere"
-        return [Issue("no_company", f"{record['name']}: {where} to {to_stage.key} of {to_stage.pipeline_key}", "company")]
-'''
+        message = f"{record['name']}: {where} to {to_stage.key} of {to_stage.pipeline_key}"
+        return [Issue("no_company", message, "company")]
+"""
 
 
 def test_a_plugin_can_refuse_a_move(database_url: str, make_plugin: MakePlugin) -> None:
@@ -206,7 +217,7 @@ def test_a_plugin_can_refuse_a_move(database_url: str, make_plugin: MakePlugin) 
     run(scenario())
 
 
-_CLOSER = '''
+_CLOSER = """
 from plugin_sdk import Patch, hookimpl
 
 @hookimpl
@@ -214,7 +225,7 @@ def record_before_write(ctx, operation, old, new):
     if new["next_step"] == "sign":
         stages = {each["stage_key"]: each.id for each in ctx.api.list("stage").records}
         return Patch({"stage_id": stages["won"]})
-'''
+"""
 
 
 def test_a_stage_that_a_plugin_patches_in_is_entered_like_any_other(database_url: str, make_plugin: MakePlugin) -> None:

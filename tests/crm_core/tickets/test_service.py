@@ -23,5 +23,7 @@ def test_a_ticket_is_resolved_in_a_stage_that_counts_as_won(client: BlockingClie
     assert moved("in_progress")["resolved_at"] is None
     assert moved("closed")["resolved_at"] is None
     assert moved("resolved", resolved_at="2026-01-02T03:04:05Z")["resolved_at"] == "2026-01-02T03:04:05Z"
-    given = client.made("/tickets", {"subject": "Old", "stage_id": stages["resolved"], "resolved_at": "2020-01-01T00:00:00Z"})
+    given = client.made(
+        "/tickets", {"subject": "Old", "stage_id": stages["resolved"], "resolved_at": "2020-01-01T00:00:00Z"}
+    )
     assert given["resolved_at"] == "2020-01-01T00:00:00Z"

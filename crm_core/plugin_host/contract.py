@@ -1,0 +1,110 @@
+"""Whether a plugin's functions fit the contract: every deviation is named, none is left to be found by silence."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from plugin_sdk import HOOKS, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import pluggy
+
+    from plugin_sdk import Job, Manifest
+    from plugin_sdk.http import Route
+
+_PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_PATH = re.compile(r"(/([a-z0-9][a-z0-9_-]*|\{[a-z][a-z0-9_]*\}))+", re.ASCII)
+_PERMISSION = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*", re.ASCII)
+
+
+def problems(manager: pluggy.PluginManager, module: object, manifest: Manifest) -> Iterator[str]:
+    """Name everything in a module that does not fit the hooks of the SDK, or the manifest."""
+    found: Counter[str] = Counter()
+    for attribute in dir(module):
+        options: Any = manager.parse_hookimpl_opts(module, attribute)
+        if options is None:
+            continue
+        hook = options.get("specname") or attribute
+        found[hook] += 1
+        if hook in HOOKS:
+            yield from _option_problems(hook, options)
+            yield from _argument_problems(hook, getattr(module, attribute))
+        else:
+            yield f"implements the unknown hook {hook}{_meant(hook, HOOKS)}"
+    for hook in sorted(name for name, count in found.items() if count > 1):
+        yield f"implements {hook} more than once; mark one function with @hookimpl"
+    for hook in sorted(found.keys() & HOOKS.keys() - manifest.hooks.keys()):
+        yield f"implements {hook} without declaring it; add [hooks.{hook}] to crm-plugin.toml"
+    for hook in sorted(manifest.hooks.keys() - found.keys()):
+        yield f"declares {hook} but does not implement it; remove [hooks.{hook}] or mark the function with @hookimpl"
+    yield from _declaration_problems(manifest)
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), 1)
+    return f"; did you mean {close[0]}?" if close else "; see the list of hooks in the SDK guide"
+
+
+def _option_problems(hook: str, options: Any) -> Iterator[str]:
+    if options.get("wrapper") or options.get("hookwrapper"):
+        yield f"wraps {hook}; wrappers are not part of the contract, return a patch or issues instead"
+    if options.get("tryfirst") or options.get("trylast"):
+        yield f"orders {hook} by tryfirst/trylast; declare before/after in [hooks.{hook}] instead"
+
+
+def _argument_problems(hook: str, function: Any) -> Iterator[str]:
+    # Defaults make no difference here: pluggy would never pass such an argument, and nobody would notice.
+    allowed = HOOKS[hook].arguments
+    told = ", ".join(allowed) or "none"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        yield f"{hook} is an async function; hooks are plain functions, remove async"
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind not in _PLAIN:
+            yield f"{hook} takes {parameter}; name the arguments it uses, there are: {told}"
+        elif name not in allowed:
+            yield f"{hook} takes the unknown argument {name}; there are: {told}"
+
+
+def _declaration_problems(manifest: Manifest) -> Iterator[str]:
+    for hook, spec in sorted(manifest.hooks.items()):
+        definition = HOOKS.get(hook)
+        if definition is None:
+            continue
+        if spec.priority is not None and definition.rule is not Rule.FOLD:
+            yield (
+                f"declares on_conflict_priority for {hook}, which merges nothing; "
+                f"remove it from [hooks.{hook}]"
+            )
+        if spec.record_types is not None and not definition.by_record_type:
+            yield f"declares record_types for {hook}, which is about no record; remove them from [hooks.{hook}]"
+
+
+def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's arguments in its own order, those with defaults too."""
+    return tuple(inspect.signature(function).parameters)
+
+
+def job_problems(jobs: Iterable[Job]) -> list[str]:
+    """Name what is wrong with a plugin's jobs."""
+    counted = Counter(job.name for job in jobs)
+    return [f"scheduled_jobs: two jobs are named {name}; rename one" for name, count in counted.items() if count > 1]
+
+
+def route_problems(routes: Iterable[Route]) -> list[str]:
+    """Name what is wrong with a plugin's routes."""
+    found = []
+    for route in routes:
+        where = f"routes: {route.method} {route.path}"
+        if not _PATH.fullmatch(route.path):
+            found.append(f"{where}: not a path; write it like /ledger/{{account_id}}")
+        if not _PERMISSION.fullmatch(route.permission):
+            found.append(f"{where}: permission {route.permission!r}; write <resource>:<action>, e.g. account:read")
+    counted = Counter((route.method, route.path) for route in routes)
+    found += [f"routes: {method} {path} is there twice; remove one" for (method, path), n in counted.items() if n > 1]
+    return found

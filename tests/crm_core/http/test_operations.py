@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.support.app import BlockingClient, run, running
+
+
+def test_nothing_but_health_and_documentation_answers_without_a_key(client: BlockingClient) -> None:
+    open_paths = {"/health", "/docs", "/openapi.json"}
+    document = client.run(client.http.get("http://crm/openapi.json")).json()
+    for path, operations in document["paths"].items():
+        for method in operations:
+            url = "http://crm" + path.replace("{id}", "0190163d-8694-739b-aea5-966c26f8ad91")
+            answer = client.run(client.http.request(method, url, auth=None, json={}))
+            assert (answer.status_code == 401) is (path not in open_paths), (method, path, answer.status_code)
+            if answer.status_code == 401:
+                assert answer.headers["www-authenticate"] == "Bearer"
+                assert answer.json()["code"] == "not_authenticated"
+
+
+@pytest.mark.parametrize("header", ["Bearer crm_000000000000_x", "Bearer nonsense", "Basic abc", "", "Bearer"])
+def test_a_key_that_does_not_fit_is_told_apart_from_none_by_nobody(client: BlockingClient, header: str) -> None:
+    answer = client.run(client.http.get("/accounts", auth=None, headers={"authorization": header}))
+
+    assert answer.status_code == 401
+    assert "crm_" not in answer.json()["detail"].replace("crm_…", "")
+
+
+def test_a_body_that_is_not_json_or_does_not_fit_is_located(client: BlockingClient) -> None:
+    broken = client.run(client.http.post("/accounts", content=b'{"name": '))
+    assert (broken.status_code, broken.json()["code"]) == (400, "malformed_request")
+    wrong = client.post("/accounts", {"name": 5})
+    assert (wrong.status_code, wrong.json()["pointer"]) == (422, "$.name")
+    unknown = client.post("/accounts", {"name": "x", "nam": "y"})
+    assert (unknown.status_code, "nam" in unknown.json()["detail"]) == (422, True)
+    system = client.post("/accounts", {"name": "x", "version": 9})
+    assert system.status_code == 422
+
+
+def test_a_body_over_the_limit_is_refused(database_url: str) -> None:
+    async def scenario() -> None:
+        async with running(database_url, max_body_bytes=1000) as app:
+            answer = await app.client().post("/accounts", json={"name": "x", "description": "y" * 2000})
+            assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+            assert (await app.client().get("/accounts")).json()["data"] == []
+
+    run(scenario())
+
+
+def test_an_unreadable_if_match_is_refused(client: BlockingClient) -> None:
+    made = client.made("/accounts", {"name": "x"})
+
+    answer = client.patch(f"/accounts/{made['id']}", {"name": "y"}, if_match="7")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+
+
+def test_request_ids_go_through_and_rubbish_does_not(client: BlockingClient) -> None:
+    assert client.post("/accounts", {"name": "x"}, x_request_id="abc-1").headers["x-request-id"] == "abc-1"
+    made_up = client.post("/accounts", {"name": "x"}, x_request_id="a b\tc").headers["x-request-id"]
+    assert made_up != "a b\tc"
+    problem = client.post("/accounts", {"name": 1}, x_request_id="abc-2")
+    assert problem.json()["request_id"] == problem.headers["x-request-id"] == "abc-2"
+
+
+def test_unknown_routes_and_methods_are_problems(client: BlockingClient) -> None:
+    missing = client.get("/nothing")
+    assert (missing.status_code, missing.json()["code"]) == (404, "no_such_route")
+    method = client.run(client.http.put("/accounts", json={}))
+    assert (method.status_code, method.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in method.headers["allow"]
+
+
+def test_an_id_that_is_none_is_told(client: BlockingClient) -> None:
+    answer = client.get("/accounts/17")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (422, "id")

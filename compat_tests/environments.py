@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from compat_tests.sources import CoreSource, PluginSource
     from compat_tests.wheels import Wheel
 
-__all__ = ["Environments", "Prepared"]
+__all__ = ["Environments", "Prepared", "requirements_of", "without_hashes"]
 
 _TEST_EXTRAS: Final = frozenset({"test", "tests", "testing"})
 _CACHE: Final = "CRM_COMPAT_CACHE"
@@ -88,7 +88,7 @@ class Environments:
 
     def _resolved(self, wanted: Sequence[str], constraints: Path | None, log: Path) -> str:
         """Return exact versions, resolved once per run for the same wishes."""
-        limits = _without_hashes(constraints.read_text("utf-8")) if constraints else ""
+        limits = without_hashes(constraints.read_text("utf-8")) if constraints else ""
         key = "\n".join([*wanted, limits])
         if key not in self._locked:
             with tempfile.TemporaryDirectory(prefix="crm-compat-") as name:
@@ -112,20 +112,24 @@ class Environments:
 
     def _probe(self, interpreter: Path, folder: Path, log: Path) -> Prepared:
         """Import core and SDK, and refuse the cell if either comes from anywhere but the cell."""
-        done = subprocess.run(  # noqa: S603 - the line is our own
-            [str(interpreter), "-P", "-c", _PROBE],
-            env=clean_environment(),
-            cwd=folder.parent,
-            capture_output=True,
-            text=True,
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - the line is our own
+                [str(interpreter), "-P", "-c", _PROBE],
+                env=clean_environment(),
+                cwd=folder.parent,
+                capture_output=True,
+                text=True,
+                timeout=_PROBE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise EnvironmentFailure(f"importing core and SDK took more than {_PROBE_SECONDS:g} s") from error
         with log.open("a", encoding="utf-8") as file:
             file.write(f"$ import core and SDK\n{done.stdout}{done.stderr}\n\n")
         if done.returncode != 0:
             # The core's own fault, or a third-party version that does not fit it: in both cases no plugin's.
-            raise EnvironmentFailure(f"core and SDK cannot be imported: {(done.stderr.splitlines() or ['?'])[-1]}")
+            reason = (done.stderr.splitlines() or ["it wrote nothing"])[-1]
+            raise EnvironmentFailure(f"core and SDK cannot be imported: {reason}")
         found: Mapping[str, str] = json.loads(done.stdout)
         for name in ("core", "sdk"):
             if not Path(found[name]).resolve().is_relative_to(folder.resolve()):
@@ -136,7 +140,7 @@ class Environments:
 
 
 def requirements_of(wheels: Sequence[Wheel]) -> list[str]:
-    """Return what wheels require of others, with the extras that tests need; the wheels themselves are not asked for."""
+    """Return what wheels require of others, with the extras that tests need; the wheels themselves are left out."""
     own = {wheel.name: wheel for wheel in wheels}
     extras: dict[str, set[str]] = {name: set(_TEST_EXTRAS) for name in own}
     extras[SDK] = {"testing"}
@@ -162,7 +166,7 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crm-compat"
 
 
-def _without_hashes(constraints: str) -> str:
+def without_hashes(constraints: str) -> str:
     """Return constraints without hashes: those are of files, and an index may offer other files of a version."""
     joined = re.sub(r"\\\n", " ", constraints)
     lines = (re.sub(r"\s+--hash=\S+", "", line).rstrip() for line in joined.splitlines())

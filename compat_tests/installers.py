@@ -61,14 +61,23 @@ class Uv:
     def lock(self, requirements: Path, constraints: Path | None, python: str, log: Path) -> str:
         """Resolve; an exact lock that the cache can answer needs no network."""
         out = requirements.with_suffix(".lock")
-        line = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python", python, requirements]
+        line: list[str | Path] = [
+            "pip",
+            "compile",
+            "--quiet",
+            "--no-header",
+            "--no-annotate",
+            "--python",
+            python,
+            requirements,
+        ]
         line += ["--constraints", constraints] if constraints else []
         self._run_offline_first([*line, "--output-file", out], log, cwd=requirements.parent)
         return out.read_text("utf-8")
 
     def into_folder(self, lock: Path, python: str, folder: Path, log: Path) -> None:
         """Install into a folder."""
-        line = ["pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--python", python]
+        line: list[str | Path] = ["pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--python", python]
         self._run_offline_first([*line, "--target", folder, "--requirements", lock], log, cwd=lock.parent)
 
     def environment(self, folder: Path, python: str, log: Path) -> Path:
@@ -78,8 +87,8 @@ class Uv:
 
     def wheels(self, interpreter: Path, wheels: Sequence[Path], log: Path) -> None:
         """Install files; the same name may have meant another file before, so the cache is not asked."""
-        line = ["pip", "install", "--quiet", "--no-deps", "--offline", "--compile-bytecode", "--python", interpreter]
-        self._run([*line, *wheels], log, cwd=interpreter.parent)
+        how = ["--quiet", "--no-deps", "--offline", "--compile-bytecode", "--python"]
+        self._run(["pip", "install", *how, interpreter, *wheels], log, cwd=interpreter.parent)
 
     def build(self, source: Path, out: Path, log: Path) -> None:
         """Build it in isolation."""
@@ -112,8 +121,8 @@ class Pip:
 
     def into_folder(self, lock: Path, python: str, folder: Path, log: Path) -> None:
         """Install into a folder, resolving."""
-        line = ["-m", "pip", "install", "--quiet", "--compile", "--target", folder, "--requirement", lock]
-        run([_interpreter(python), *line], log=log, seconds=_SECONDS, cwd=lock.parent)
+        line: list[str | Path] = ["--quiet", "--compile", "--target", folder, "--requirement", lock]
+        run([_interpreter(python), "-m", "pip", "install", *line], log=log, seconds=_SECONDS, cwd=lock.parent)
 
     def environment(self, folder: Path, python: str, log: Path) -> Path:
         """Make it without pip; wheels go into it from outside."""
@@ -122,18 +131,18 @@ class Pip:
 
     def wheels(self, interpreter: Path, wheels: Sequence[Path], log: Path) -> None:
         """Install files into the environment."""
-        line = [sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet", "--no-deps", "--no-index"]
-        run([*line, "--compile", *wheels], log=log, seconds=_SECONDS, cwd=interpreter.parent)
+        line: list[str | Path] = [sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet"]
+        run([*line, "--no-deps", "--no-index", "--compile", *wheels], log=log, seconds=_SECONDS, cwd=interpreter.parent)
 
     def build(self, source: Path, out: Path, log: Path) -> None:
         """Build it in isolation."""
-        line = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, source]
-        run(line, log=log, seconds=_SECONDS, cwd=source)
+        line: list[str | Path] = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+        run([*line, "--wheel-dir", out, source], log=log, seconds=_SECONDS, cwd=source)
 
     def download(self, requirement: str, out: Path, log: Path) -> None:
         """Fetch it."""
-        line = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-        run([*line, "--dest", out, requirement], log=log, seconds=_SECONDS, cwd=out)
+        line: list[str | Path] = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        run([*line, "--only-binary", ":all:", "--dest", out, requirement], log=log, seconds=_SECONDS, cwd=out)
 
 
 def interpreter_of(folder: Path) -> Path:

@@ -62,7 +62,7 @@ def replay(scenario: Scenario, stage: Stage) -> list[Check]:
         if problem:
             return [*checks, *(_skipped(scenario, step, "the plugin could not be enabled") for step in scenario.steps)]
         for step in scenario.steps:
-            checks.append(_replay_step(play, step))
+            checks.append(_replay_step(play, step))  # noqa: PERF401 - what came before a crash must not be lost
     except ServerGone as error:
         done = len(checks)
         checks.append(_check(scenario, (["enable", *map(_name, scenario.steps)])[done], Cause(str(error))))
@@ -71,7 +71,7 @@ def replay(scenario: Scenario, stage: Stage) -> list[Check]:
 
 
 def record(scenario: Scenario, stage: Stage) -> list[dict[str, Any]]:
-    """Play a scenario and return what each step should expect from now on; raise MissingVariable where it gets stuck."""
+    """Play a scenario and return what its steps expect from now on; raise MissingVariable where it gets stuck."""
     play = _Play(stage, scenario)
     problem = _enable(play)
     if problem:

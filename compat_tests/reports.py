@@ -181,10 +181,14 @@ def _details(result: Result) -> list[str]:
 def _suite(root: ET.Element, cell: Cell) -> None:
     failures = sum(check.outcome is Outcome.FAIL for check in cell.checks)
     skipped = sum(check.outcome is Outcome.SKIP for check in cell.checks)
-    counts = {"tests": len(cell.checks), "failures": failures, "skipped": skipped, "time": cell.seconds}
-    suite = ET.SubElement(
-        root, "testsuite", name=f"{cell.subject} on {cell.core}", **{k: str(v) for k, v in counts.items()}
-    )
+    suite = ET.SubElement(root, "testsuite", name=f"{cell.subject} on {cell.core}")
+    for name, value in (
+        ("tests", len(cell.checks)),
+        ("failures", failures),
+        ("skipped", skipped),
+        ("time", cell.seconds),
+    ):
+        suite.set(name, str(value))
     for check in cell.checks:
         case = ET.SubElement(suite, "testcase", classname=str(check.kind), name=check.name)
         text = check.cause.text if check.cause else ""

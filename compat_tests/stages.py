@@ -47,7 +47,7 @@ class TenantStage:
         return self._console.run("jobs", "run", "--once", *of, "--now", "--json")
 
     def reinstall(self, plugin: str, data: str) -> Done:
-        """Uninstall a plugin for every tenant, install it again and bring back what was exported; the server restarts."""
+        """Uninstall a plugin, install it again and bring back what was exported; the server restarts."""
         file = self._console.folder / f"{plugin}-{self._tenant}.export"
         how = ("--export", str(file)) if data == "export" else ("--keep",)
         lines = [("uninstall", plugin, *how), ("install", plugin)]

@@ -37,7 +37,7 @@ def regressions(baseline: Cell, candidate: Cell) -> list[Check]:
 
 
 def judge(baseline: Cell, candidate: Cell, again: Cell | None = None, *, has_checks: bool = True) -> VerdictOf:
-    """Return the verdict; ``again`` is a second run of a candidate that had regressions: only what fails in both counts."""
+    """Return the verdict; ``again`` is a second run of a candidate with regressions: only what fails twice counts."""
     undecided = [cell for cell in (baseline, candidate, again) if cell is not None and cell.state is not CellState.RAN]
     if undecided:
         return _undecided(baseline.subject, undecided)
@@ -58,7 +58,7 @@ def exit_code(verdicts: Sequence[VerdictOf], fail_on: str = "unknown") -> int:
     if not verdicts or found == {Verdict.NOT_RUN}:
         return NOTHING_RAN
     if fail_on == "broken":
-        return OK
+        return OK if found & {Verdict.COMPATIBLE, Verdict.ALREADY_BROKEN} else INCONCLUSIVE
     if found & {Verdict.UNKNOWN, Verdict.ALREADY_BROKEN}:
         return INCONCLUSIVE
     return NOTHING_RAN if Verdict.NOT_RUN in found else OK

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from crm_core.cli.main import main
+from crm_core.cli.commands import main
 
 main()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crm_core.cli.session import AsJson
+from crm_core.cli.session import AsJson  # noqa: TC001 - typer reads the annotations when it runs
 
 compat_app = typer.Typer(no_args_is_help=True, help="Compatibility: replay plugins against core versions.")
 
@@ -27,7 +27,7 @@ _OUT = Path(".crm-compat")
 
 
 @compat_app.command("run")
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     plugin: Annotated[list[str], typer.Option("--plugin", help=f"Repeatable: {_PLUGIN}.")],
     baseline: Annotated[str, typer.Option("--baseline", help=f"The core in use: {_CORE}.")],
     candidate: Annotated[str, typer.Option("--candidate", help=f"The core to upgrade to: {_CORE}.")],

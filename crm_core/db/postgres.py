@@ -76,6 +76,8 @@ class PostgresConnection:
             if not self.execute(*writes[0]):
                 return False
             writes, guard = writes[1:], False
+            if not writes:
+                return True
         prepared = tuple(statement.on(POSTGRES) for statement, _ in writes)
         values = [value for item, (_, given) in zip(prepared, writes, strict=True) for value in item.bind(given)]
         try:

@@ -10,6 +10,7 @@ from crm_core.errors import InvalidInput, Refused
 from crm_core.plugin_host.dispatch import merge
 from crm_core.records import change, read
 from crm_core.records.create import apply_before_write, create, validate
+from crm_core.records.fields import SHORT_TEXT
 from crm_core.records.hookable import PluginValues, checked_patch, frozen
 from crm_core.records.stages import places_of
 from plugin_sdk import ConvertPlan, Issue, Operation
@@ -82,6 +83,10 @@ def convert(scope: Scope, lead_id: UUID, wanted: Wanted) -> Converted:
 
 def _given(scope: Scope, wanted: Wanted) -> Mapping[str, Any] | None:
     """Return the caller's fields of the opportunity with their Python types, None where there shall be none."""
+    for name in ("account_id", "contact_id"):
+        if name in (wanted.opportunity or {}):
+            message = f"opportunity.{name} follows from the conversion; send {name} beside opportunity"
+            raise InvalidInput(message, field=f"opportunity.{name}")
     if wanted.create_opportunity:
         return checked_patch(scope.entity("opportunity"), "convert", wanted.opportunity or {})
     if wanted.opportunity:
@@ -110,7 +115,7 @@ def _plan(
     if given is not None:
         customer = account["name"] if account else of_account["name"]
         of_opportunity = {
-            "name": customer if customer == lead["name"] else f"{customer}: {lead['name']}",
+            "name": (customer if customer == lead["name"] else f"{customer}: {lead['name']}")[:SHORT_TEXT],
             **{name: lead[name] for name in ("source", "campaign_id", "owner_id")},
             **given,
         }

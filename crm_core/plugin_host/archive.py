@@ -1,8 +1,9 @@
 """A plugin's data as a file: every row of its namespace, read and written by the host alone.
 
-JSON lines: a header, then ``{"table", "row"}`` per row in the database's own values as text, then
+JSON lines: a header, then ``{"table", "row"}`` per row in portable values (see ``portable``), then
 ``{"tenant", "line"}`` for what the plugin adds itself, then a footer with the count and a SHA-256 over all
-lines before it. It needs no code of the plugin, so it works when that is gone.
+lines before it. It needs no code of the plugin, so it works when that is gone, and it can be read on the other
+kind of database.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,15 +22,17 @@ from crm_core.db.migrate import current_revision, in_transaction
 from crm_core.db.names import plugin_schema
 from crm_core.errors import PluginError
 from crm_core.plugin_host import namespace
-from crm_core.plugin_host.install import advance, record_history
-from crm_core.schema import plugin, tenant
-from plugin_sdk import Manifest
+from crm_core.plugin_host.install import advance, installed_manifest, record_history
+from crm_core.plugin_host.portable import of_columns
+from crm_core.schema import field_def, tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
+
+    from crm_core.plugin_host.portable import Portable
 
 FORMAT = 1
 _PAGE = 1000
@@ -43,12 +47,48 @@ class Contents:
     lines: dict[UUID, list[Mapping[str, Any]]]
 
 
-def write(url: str, name: str, file: Path, lines: Mapping[UUID, Iterable[Mapping[str, Any]]]) -> int:
-    """Write the export beside its place, make it durable, then move it there; return the number of rows."""
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A table as this database has it, every column read and written as portable values."""
 
-    def export(connection: Connection) -> int:
-        part = file.with_name(file.name + ".part")
-        digest, count = hashlib.sha256(), 0
+    table: sa.Table
+    columns: Mapping[str, Portable]
+
+    @classmethod
+    def of(cls, connection: Connection, name: str, table: str) -> _Stored:
+        types = namespace.columns(connection, name, table)
+        sqlite = connection.dialect.name == "sqlite"
+        portable = of_columns(types, _fields_of(connection, name, table), sqlite=sqlite)
+        columns = [
+            sa.Column(column, sa.types.NullType() if sqlite else _AsText(database_type))
+            for column, database_type in types.items()
+        ]
+        return cls(sa.Table(table, sa.MetaData(schema=plugin_schema(name)), *columns), portable)
+
+    def written(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {column: self.columns[column].write(value) for column, value in row.items()}
+
+    def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {column: self.columns[column].read(value) for column, value in row.items()}
+
+
+def _fields_of(connection: Connection, name: str, table: str) -> dict[str, str]:
+    """Return the kinds of the plugin fields in a side table, those no longer declared too."""
+    record_type = table.removesuffix("_fields")
+    query = sa.select(field_def.c.field_key, field_def.c.kind).where(
+        field_def.c.plugin == name, field_def.c.record_type == record_type
+    )
+    return {row.field_key: row.kind for row in connection.execute(query)} if record_type != table else {}
+
+
+def write(connection: Connection, name: str, file: Path, lines: Mapping[UUID, Iterable[Mapping[str, Any]]]) -> int:
+    """Write the export beside its place, make it durable, then move it there; return the number of rows.
+
+    Runs in the caller's transaction, and nobody writes the plugin's tables until that ends.
+    """
+    part = file.with_name(file.name + ".part")
+    digest, count = hashlib.sha256(), 0
+    try:
         with part.open("w", encoding="utf-8") as stream:
             for line in _lines(connection, name, lines):
                 text = json.dumps(line, ensure_ascii=False, default=str) + "\n"
@@ -59,38 +99,38 @@ def write(url: str, name: str, file: Path, lines: Mapping[UUID, Iterable[Mapping
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(file)
-        return count
-
-    return in_transaction(url, export)
+    except OSError as error:
+        message = f"{file} cannot be written: {error.strerror}; plugin {name} stays installed"
+        raise PluginError(message, plugin=name) from error
+    return count
 
 
 def _lines(
     connection: Connection, name: str, lines: Mapping[UUID, Iterable[Mapping[str, Any]]]
 ) -> Iterator[dict[str, Any]]:
-    manifest = connection.execute(sa.select(plugin.c.manifest).where(plugin.c.id == name)).scalar_one_or_none()
-    if manifest is None:
-        message = f"plugin {name} is not installed; there is nothing to export"
-        raise PluginError(message, plugin=name)
-    stored = Manifest.from_json(manifest)
+    stored = installed_manifest(connection, name)
     revision = current_revision(connection, plugin_schema(name)) if stored.tables else None
     yield {"format": FORMAT, "plugin": name, "version": stored.version_text, "revision": revision}
     for table in namespace.tables(connection, name):
-        for row in _rows(connection, name, table):
-            yield {"table": table, "row": row}
+        source = _Stored.of(connection, name, table)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"LOCK TABLE {source.table.fullname} IN ACCESS EXCLUSIVE MODE")
+        for row in _rows(connection, source.table):
+            yield {"table": table, "row": source.written(row)}
     for tenant_id, own in lines.items():
         for line in own:
             yield {"tenant": str(tenant_id), "line": dict(line)}
 
 
-def _rows(connection: Connection, name: str, table: str) -> Iterator[dict[str, Any]]:
+def _rows(connection: Connection, source: sa.Table) -> Iterator[dict[str, Any]]:
     """Yield the rows of all tenants: row security shows one tenant at a time."""
-    source = _table(connection, name, table)
+    query = sa.select(source).order_by(*source.c)
     if connection.dialect.name != "postgresql" or "tenant_id" not in source.c:
-        yield from _page(connection, sa.select(source))
+        yield from _page(connection, query)
         return
-    for tenant_id in connection.execute(sa.select(tenant.c.id)).scalars().all():
+    for tenant_id in connection.execute(sa.select(tenant.c.id).order_by(tenant.c.id)).scalars().all():
         _scope(connection, tenant_id)
-        yield from _page(connection, sa.select(source))
+        yield from _page(connection, query)
     _scope(connection, None)
 
 
@@ -100,24 +140,14 @@ def _page(connection: Connection, query: Any) -> Iterator[dict[str, Any]]:
         yield from (dict(row) for row in rows)
 
 
-def _table(connection: Connection, name: str, table: str) -> sa.Table:
-    """Return the table with every column as text: an export keeps what the database shows, whatever the type."""
-    text = connection.dialect.name == "postgresql"
-    columns = namespace.columns(connection, name, table)
-    kind = sa.Text() if text else sa.types.NullType()
-    columns_of = [
-        sa.Column(column, _AsText(database_type) if text else kind) for column, database_type in columns.items()
-    ]
-    return sa.Table(table, sa.MetaData(schema=plugin_schema(name)), *columns_of)
-
-
 class _AsText(sa.types.UserDefinedType[str]):
     """A column read as text and written by a cast to its own type."""
 
     cache_ok = True
 
     def __init__(self, database_type: str) -> None:
-        self.database_type = database_type
+        # Not a length: casting to one would cut a value off without a word.
+        self.database_type = "TEXT" if "CHAR" in database_type else database_type
 
     def get_col_spec(self, **_kw: Any) -> str:
         return self.database_type
@@ -135,19 +165,22 @@ def _scope(connection: Connection, tenant_id: UUID | None) -> None:
 
 def read(file: Path, name: str) -> Contents:
     """Read an export whole and check it; nothing is used of a damaged one."""
-    digest = hashlib.sha256()
-    texts = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    if not texts:
-        message = f"{file} is empty; it is not an export of a plugin"
+    try:
+        texts = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        header, footer = json.loads(texts[0]), json.loads(texts[-1])
+        digest = hashlib.sha256("".join(texts[:-1]).encode()).hexdigest()
+        whole = footer["sha256"] == digest and len(texts) > 1
+    except OSError as error:
+        message = f"{file} cannot be read: {error.strerror}"
+        raise PluginError(message, plugin=name) from error
+    except (ValueError, LookupError, TypeError) as error:
+        message = f"{file} is damaged or is not an export of a plugin: its first and last line cannot be read"
+        raise PluginError(message, plugin=name) from error
+    if not whole:
+        message = f"{file} is damaged: its lines do not fit the checksum at its end; use another copy"
         raise PluginError(message, plugin=name)
-    for text in texts[:-1]:
-        digest.update(text.encode())
-    header, footer = json.loads(texts[0]), json.loads(texts[-1])
     if header.get("format") != FORMAT or header.get("plugin") != name:
         message = f"{file} is not an export of {name} in format {FORMAT}; it says {texts[0].strip()[:200]}"
-        raise PluginError(message, plugin=name)
-    if footer.get("sha256") != digest.hexdigest():
-        message = f"{file} is damaged: its lines do not fit the checksum at its end; use another copy"
         raise PluginError(message, plugin=name)
     rows: list[tuple[str, dict[str, Any]]] = []
     lines: dict[UUID, list[Mapping[str, Any]]] = {}
@@ -164,30 +197,59 @@ def load(url: str, name: str, contents: Contents, *, actor: str) -> int:
     """Put the rows of an export into the plugin's empty tables, all or none."""
 
     def insert(connection: Connection) -> int:
-        manifest = connection.execute(sa.select(plugin.c.manifest).where(plugin.c.id == name)).scalar_one_or_none()
-        if manifest is None:
-            message = f"plugin {name} is not installed; run crm plugin install {name} first"
-            raise PluginError(message, plugin=name)
-        there = set(namespace.tables(connection, name))
-        tables = {table: _table(connection, name, table) for table, _ in contents.rows if table in there}
-        missing = {table for table, _ in contents.rows} - there
-        if missing:
-            message = f"{name} has no table {', '.join(sorted(missing))}; install the version that wrote the export"
-            raise PluginError(message, plugin=name)
-        _require_empty(connection, name, tables)
-        for table, row in contents.rows:
-            if connection.dialect.name == "postgresql" and "tenant_id" in row:
-                _scope(connection, UUID(row["tenant_id"]))
-            connection.execute(sa.insert(tables[table]).values(row))
-        record_history(connection, Manifest.from_json(manifest), "imported", actor, {"rows": len(contents.rows)})
+        manifest = installed_manifest(connection, name)
+        stored = {table: _Stored.of(connection, name, table) for table in namespace.tables(connection, name)}
+        _require_fit(name, stored, contents)
+        _require_empty(connection, name, stored)
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+        try:
+            for table in namespace.parents_first(connection, name):
+                _insert(connection, stored[table], [row for each, row in contents.rows if each == table])
+        except (sa.exc.SQLAlchemyError, ValueError) as error:
+            reason = str(getattr(error, "orig", None) or error)
+            message = f"the export of {name} does not fit this database: {reason}; nothing of it was loaded"
+            raise PluginError(message, plugin=name) from error
+        record_history(connection, manifest, "imported", actor, {"rows": len(contents.rows)})
         advance(connection)
         return len(contents.rows)
 
     return in_transaction(url, insert)
 
 
-def _require_empty(connection: Connection, name: str, tables: Mapping[str, sa.Table]) -> None:
-    for table, source in tables.items():
-        for _ in _rows(connection, name, table):
-            message = f"{source.fullname} has rows already; purge {name} and install it again before importing"
+def clear(url: str, name: str) -> None:
+    """Empty the plugin's tables again: what has just been loaded was not accepted."""
+
+    def delete(connection: Connection) -> None:
+        for table in reversed(namespace.parents_first(connection, name)):
+            source = _Stored.of(connection, name, table).table
+            for tenant_id in connection.execute(sa.select(tenant.c.id)).scalars().all():
+                if connection.dialect.name == "postgresql":
+                    _scope(connection, tenant_id)
+                connection.execute(sa.delete(source))
+        advance(connection)
+
+    in_transaction(url, delete)
+
+
+def _insert(connection: Connection, target: _Stored, rows: list[dict[str, Any]]) -> None:
+    for tenant_id, group in groupby(rows, key=lambda row: row.get("tenant_id")):
+        if connection.dialect.name == "postgresql" and tenant_id:
+            _scope(connection, UUID(tenant_id))
+        connection.execute(sa.insert(target.table), [target.read(row) for row in group])
+
+
+def _require_fit(name: str, stored: Mapping[str, _Stored], contents: Contents) -> None:
+    for table, row in contents.rows:
+        missing = [table] if table not in stored else [f"{table}.{key}" for key in row if key not in stored[table].columns]
+        if missing:
+            version = contents.header.get("version")
+            message = f"{name} has no {', '.join(missing)} here; install version {version}, which wrote the export"
+            raise PluginError(message, plugin=name)
+
+
+def _require_empty(connection: Connection, name: str, stored: Mapping[str, _Stored]) -> None:
+    for source in stored.values():
+        for _ in _rows(connection, source.table):
+            message = f"{source.table.fullname} has rows already; purge {name} and install it again before importing"
             raise PluginError(message, plugin=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from sqlalchemy import (
     Column,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from crm_core.db.unit import UnitOfWork
     from plugin_sdk import Manifest
     from plugin_sdk.manifest import FieldSpec
+
+
+_LONGEST_NAME = 60
 
 
 def column_type(kind: str) -> TypeEngine[Any]:
@@ -66,7 +70,7 @@ def side_table(plugin: str, record_type: str, specs: Iterable[FieldSpec]) -> Tab
     )
     columns = [Column(spec.key, column_type(spec.kind)) for spec in specs]
     indexes = [
-        Index(f"ix_{name}_{spec.key}"[:60], "tenant_id", spec.key, "record_id") for spec in specs if spec.searchable
+        Index(_short(f"ix_{name}_{spec.key}"), "tenant_id", spec.key, "record_id") for spec in specs if spec.searchable
     ]
     return Table(
         name,
@@ -83,6 +87,11 @@ def side_table(plugin: str, record_type: str, specs: Iterable[FieldSpec]) -> Tab
         ),
         *indexes,
     )
+
+
+def _short(name: str) -> str:
+    """Return a name of at most 60 letters; what is cut off still tells two of them apart."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 9]}_{crc32(name.encode()):08x}"
 
 
 class PluginFields:

@@ -9,8 +9,12 @@ import sqlalchemy as sa
 
 import plugin_sdk
 from crm_core.db.migrate import in_transaction, upgrade_plugin_connection
-from crm_core.errors import PluginError
+from crm_core.errors import CrmError, PluginError
 from crm_core.plugin_host import namespace
+from crm_core.plugin_host.core_watch import unchanged
+from crm_core.plugin_host.fields import column_type
+from crm_core.plugin_host.guard import safe_text
+from crm_core.plugin_host.ordering import contradictions
 from crm_core.plugin_host.registry import load
 from crm_core.plugin_host.resolver import resolve
 from crm_core.plugin_host.state import PluginState
@@ -19,7 +23,7 @@ from crm_core.schema.ids import new_id
 from plugin_sdk import Manifest, parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -37,12 +41,14 @@ def install(url: str, found: Sequence[Discovered], name: str, *, core_version: s
 
     def change(connection: Connection) -> None:
         before = _row(connection, name)
-        _require_newer(each, before)
-        package = each.package
-        if manifest.tables and package is not None:
-            upgrade_plugin_connection(connection, name, str(package / "migrations"))
-        namespace.sync_fields(connection, manifest)
-        namespace.isolate_all(connection, name)
+        _require_newer(connection, each, before)
+        _require_company(connection, manifest)
+        _require_same_kinds(connection, manifest)
+        with unchanged(connection, name, manifest.label):
+            _migrate(connection, each, manifest)
+            namespace.sync_fields(connection, manifest)
+            namespace.isolate_all(connection, name)
+        _require_tables(connection, manifest)
         _store(connection, manifest, before)
         _define_fields(connection, manifest)
         action = "upgraded" if before is not None and before.version != manifest.version_text else "installed"
@@ -53,19 +59,19 @@ def install(url: str, found: Sequence[Discovered], name: str, *, core_version: s
     return manifest
 
 
-def uninstall(url: str, name: str, *, drop: bool, actor: str) -> Manifest:
+def uninstall(
+    url: str, name: str, *, drop: bool, actor: str, before_drop: Callable[[Connection], None] | None = None
+) -> Manifest:
     """Take a plugin out for every tenant; its data stays in its namespace, or is dropped with ``drop``.
 
-    Works from the stored manifest: the plugin's package may be gone already.
+    Works from the stored manifest: the plugin's package may be gone already. ``before_drop`` runs in the same
+    transaction, so that what it exports is what is dropped.
     """
 
     def change(connection: Connection) -> Manifest:
-        row = _row(connection, name)
-        if row is None or (row.state == PluginState.REMOVED and not drop):
-            message = f"plugin {name} is not installed; crm plugin list shows those that are"
-            raise PluginError(message, plugin=name)
-        manifest = Manifest.from_json(row.manifest)
-        _require_unneeded(connection, manifest)
+        manifest = require_removable(connection, name, drop=drop)
+        if before_drop is not None:
+            before_drop(connection)
         connection.execute(sa.update(plugin_tenant).where(plugin_tenant.c.plugin == name).values(enabled=False))
         if drop:
             namespace.drop(connection, name)
@@ -83,6 +89,26 @@ def uninstall(url: str, name: str, *, drop: bool, actor: str) -> Manifest:
     return in_transaction(url, change)
 
 
+def require_removable(connection: Connection, name: str, *, drop: bool) -> Manifest:
+    """Return the stored manifest of a plugin that may be uninstalled, or raise with the reason against it."""
+    row = _row(connection, name)
+    if row is None or (row.state == PluginState.REMOVED and not (drop and namespace.tables(connection, name))):
+        message = f"plugin {name} is not installed; crm plugin list shows those that are"
+        raise PluginError(message, plugin=name)
+    manifest = Manifest.from_json(row.manifest)
+    _require_unneeded(connection, manifest)
+    return manifest
+
+
+def installed_manifest(connection: Connection, name: str) -> Manifest:
+    """Return the manifest of a plugin as it was installed; its data may have been kept after that."""
+    row = _row(connection, name)
+    if row is None:
+        message = f"plugin {name} is not installed; run crm plugin install {name} first"
+        raise PluginError(message, plugin=name)
+    return Manifest.from_json(row.manifest)
+
+
 def _find(found: Sequence[Discovered], name: str) -> Discovered:
     each = next((plugin for plugin in found if plugin.id == name), None)
     if each is None:
@@ -98,11 +124,12 @@ def _find(found: Sequence[Discovered], name: str) -> Discovered:
 
 def _require_fit(found: Sequence[Discovered], each: Discovered, core_version: str, database: str) -> Manifest:
     """Resolve and load the plugin with those it needs; raise with the reason if it does not fit."""
-    manifests = [plugin.manifest for plugin in found if plugin.manifest is not None]
+    by_id = {plugin.id: plugin for plugin in found if plugin.manifest is not None}
+    needed = _with_needed(by_id, each.id)
+    manifests = [plugin.manifest for plugin in needed if plugin.manifest is not None]
     resolution = resolve(manifests, core_version=core_version, sdk_version=plugin_sdk.__version__)
     reason = resolution.refused.get(each.id)
     if reason is None:
-        by_id = {plugin.id: plugin for plugin in found}
         registry = load([by_id[name] for name in resolution.order], core_version=core_version, database=database)
         reason = registry.refused.get(each.id)
     if reason is not None or each.manifest is None:
@@ -110,8 +137,21 @@ def _require_fit(found: Sequence[Discovered], each: Discovered, core_version: st
     return each.manifest
 
 
-def _require_newer(each: Discovered, before: Any) -> None:
-    if before is None or each.manifest is None or before.state == PluginState.REMOVED:
+def _with_needed(by_id: Mapping[str, Discovered], name: str) -> list[Discovered]:
+    """Return a plugin and all it needs, directly or not: nobody else's code is run to install it."""
+    chosen: dict[str, Discovered] = {}
+    waiting = [name]
+    while waiting:
+        each = by_id.get(waiting.pop())
+        if each is not None and each.id not in chosen and each.manifest is not None:
+            chosen[each.id] = each
+            waiting.extend(each.manifest.requires)
+    return list(chosen.values())
+
+
+def _require_newer(connection: Connection, each: Discovered, before: Any) -> None:
+    gone = before is not None and before.state == PluginState.REMOVED and not namespace.tables(connection, each.id)
+    if before is None or each.manifest is None or gone:
         return
     if each.manifest.version < parse_version(before.version):
         message = (
@@ -119,6 +159,65 @@ def _require_newer(each: Discovered, before: Any) -> None:
             f"Install the package of {before.version} or newer"
         )
         raise PluginError(message, plugin=each.label)
+
+
+def _require_company(connection: Connection, manifest: Manifest) -> None:
+    """Raise unless the plugins it needs are installed, and none that is would have to go because of it."""
+    rows = connection.execute(sa.select(plugin.c.id, plugin.c.manifest).where(plugin.c.state != PluginState.REMOVED))
+    others = {row.id: Manifest.from_json(row.manifest) for row in rows if row.id != manifest.id}
+    for needed, wanted in manifest.requires.items():
+        other = others.get(needed)
+        if other is None or not wanted.contains(other.version):
+            there = f"{other.label} is" if other else "it is not"
+            message = f"{manifest.label} needs {needed} {wanted}; {there} installed in this database. Install it first"
+            raise PluginError(message, plugin=manifest.label, needs=needed)
+    for hook in manifest.hooks:
+        circle = contradictions(hook, [*others.values(), manifest]).get(manifest.id)
+        if circle:
+            message = (
+                f"{manifest.label}: before/after of {', '.join(circle)} contradict each other in {hook}; "
+                "change one of their manifests"
+            )
+            raise PluginError(message, plugin=manifest.label)
+
+
+def _require_same_kinds(connection: Connection, manifest: Manifest) -> None:
+    """Raise if a field has values of another kind from an earlier version."""
+    rows = connection.execute(sa.select(field_def).where(field_def.c.plugin == manifest.id)).all()
+    stored = {(row.record_type, row.field_key): row.kind for row in rows if not row.spec.get("computed")}
+    for spec in manifest.fields:
+        kind = stored.get((spec.record_type, spec.key))
+        same = kind is None or spec.computed or type(column_type(kind)) is type(column_type(spec.kind))
+        if not same:
+            message = (
+                f"{manifest.label}: field {spec.record_type}.{spec.key} was of kind {kind}, now it is {spec.kind}; "
+                "stored values cannot follow. Declare a new field and move them in a migration"
+            )
+            raise PluginError(message, plugin=manifest.label)
+
+
+def _migrate(connection: Connection, each: Discovered, manifest: Manifest) -> None:
+    if not manifest.tables or each.package is None:
+        return
+    try:
+        upgrade_plugin_connection(connection, manifest.id, str(each.package / "migrations"))
+    except CrmError:
+        raise
+    except Exception as error:
+        message = f"{manifest.label}: its migration failed: {safe_text(error)}; nothing of it was kept"
+        raise PluginError(message, plugin=manifest.label) from error
+
+
+def _require_tables(connection: Connection, manifest: Manifest) -> None:
+    there = set(namespace.tables(connection, manifest.id))
+    for table in manifest.tables:
+        if table not in there:
+            message = f"{manifest.label} declares the table {table}, which its migrations do not create; add it there"
+        elif "tenant_id" not in namespace.columns(connection, manifest.id, table):
+            message = f"{manifest.label}: table {table} has no tenant_id; declare it with plugin_sdk.db.Namespace"
+        else:
+            continue
+        raise PluginError(message, plugin=manifest.label)
 
 
 def _require_unneeded(connection: Connection, manifest: Manifest) -> None:

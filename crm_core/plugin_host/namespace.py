@@ -37,9 +37,8 @@ def columns(connection: Connection, plugin: str, table: str) -> dict[str, str]:
     """Return the columns of one of a plugin's tables with their database types."""
     schema = plugin_schema(plugin)
     if connection.dialect.name == "postgresql":
-        return {
-            column["name"]: str(column["type"]) for column in sa.inspect(connection).get_columns(table, schema=schema)
-        }
+        found = sa.inspect(connection).get_columns(table, schema=schema)
+        return {column["name"]: column["type"].compile(dialect=connection.dialect) for column in found}
     name = sqlite_schema_prefix(schema) + table
     rows = connection.exec_driver_sql(f'PRAGMA table_info("{name}")').all()
     return {row[1]: row[2] for row in rows}
@@ -67,16 +66,41 @@ def isolate_all(connection: Connection, plugin: str) -> None:
             _isolate_tenants(connection, sa.Table(name, sa.MetaData(schema=plugin_schema(plugin))))
 
 
+def parents_first(connection: Connection, plugin: str) -> list[str]:
+    """Return the plugin's tables, each after those of its own that it refers to."""
+    there = tables(connection, plugin)
+    needs = {name: _referred(connection, plugin, name) & set(there) - {name} for name in there}
+    order: list[str] = []
+    while needs:
+        # A circle of references leaves nobody to begin with; then the names decide.
+        ready = next((name for name, others in needs.items() if not others & needs.keys()), next(iter(needs)))
+        order.append(ready)
+        del needs[ready]
+    return order
+
+
+def _referred(connection: Connection, plugin: str, table: str) -> set[str]:
+    schema = plugin_schema(plugin)
+    if connection.dialect.name == "postgresql":
+        keys = sa.inspect(connection).get_foreign_keys(table, schema=schema)
+        return {key["referred_table"] for key in keys if key["referred_schema"] == schema}
+    prefix = sqlite_schema_prefix(schema)
+    rows = connection.exec_driver_sql(f'PRAGMA foreign_key_list("{prefix}{table}")').all()
+    return {row[2].removeprefix(prefix) for row in rows if row[2].startswith(prefix)}
+
+
 def drop(connection: Connection, plugin: str) -> None:
     """Drop everything in the plugin's namespace; nothing outside it can depend on it."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.schema.DropSchema(plugin_schema(plugin), cascade=True, if_exists=True))
         return
     prefix = sqlite_schema_prefix(plugin_schema(plugin))
-    found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
-    for name in found:
+    views = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'view'").scalars().all()
+    for name in views:
         if name.startswith(prefix):
-            connection.exec_driver_sql(f'DROP TABLE "{name}"')
+            connection.exec_driver_sql(f'DROP VIEW "{name}"')
+    for name in [*reversed(parents_first(connection, plugin)), "alembic_version"]:
+        connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{prefix}{name}"')
 
 
 def _ensure_schema(connection: Connection, plugin: str) -> None:
@@ -96,9 +120,19 @@ def _add_columns(connection: Connection, manifest: Manifest, wanted: sa.Table) -
             raise PluginError(message, plugin=manifest.label)
         spec = compiler.get_column_specification(column)
         connection.exec_driver_sql(f"ALTER TABLE {wanted.fullname} ADD COLUMN {spec}")
-        for index in wanted.indexes:
-            if column.name in index.columns:
-                connection.execute(sa.schema.CreateIndex(index))
+    there_now = _indexes(connection, manifest.id, str(wanted.name))
+    for index in sorted(wanted.indexes, key=lambda each: str(each.name)):
+        if index.name not in there_now:
+            connection.execute(sa.schema.CreateIndex(index))
+
+
+def _indexes(connection: Connection, plugin: str, table: str) -> set[str | None]:
+    schema = plugin_schema(plugin)
+    if connection.dialect.name == "postgresql":
+        return {index["name"] for index in sa.inspect(connection).get_indexes(table, schema=schema)}
+    prefix = sqlite_schema_prefix(schema)
+    rows = connection.exec_driver_sql(f'PRAGMA index_list("{prefix}{table}")').all()
+    return {row[1].removeprefix(prefix) for row in rows}
 
 
 def _isolate_tenants(connection: Connection, table: sa.Table) -> None:

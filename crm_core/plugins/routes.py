@@ -8,10 +8,11 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
-from crm_core.errors import InvalidInput, RecordNotFound
+from crm_core.errors import CrmError, InvalidInput, RecordNotFound
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
 from crm_core.plugin_api.errors import from_sdk_error
+from crm_core.plugin_host.guard import failed
 from crm_core.plugins import listing, service
 from plugin_sdk import SdkError
 from plugin_sdk.http import Request as PluginRequest
@@ -125,6 +126,7 @@ def plugin_routers(routes: Mapping[str, Sequence[Route]]) -> list[APIRouter]:
 
 def _served(plugin: str, route: Route) -> Callable[[Scope, Call], Answer]:
     resource, _, action = route.permission.partition(":")
+    where = f"{route.method} {route.path}"
 
     def serve(scope: Scope, call: Call) -> Answer:
         if plugin not in scope.hooks.tenant.enabled:
@@ -132,18 +134,26 @@ def _served(plugin: str, route: Route) -> Callable[[Scope, Call], Answer]:
             raise RecordNotFound(message, plugin=plugin)
         scope.actor.require(resource, action)
         request = PluginRequest(call.path, dict(call.query), _model(route.body, call.raw))
-        result = _call(scope, plugin, lambda context: route.handler(context, request))
-        content = result if isinstance(result, BaseModel) else route.response.model_validate(result)
-        return Answer(content.model_dump_json().encode(), route.status)
+        loaded = scope.hooks.tenant.registry.plugins[plugin]
+        try:
+            result = scope.hooks.with_context(plugin, lambda context: route.handler(context, request))
+            content = _answer(route.response, result)
+        except SdkError as error:
+            raise from_sdk_error(loaded.label, error) from error
+        except CrmError:
+            raise
+        except Exception as error:
+            raise failed(loaded, where, error) from error
+        return Answer(content, route.status)
 
     return serve
 
 
-def _call(scope: Scope, plugin: str, function: Callable[[Any], Any]) -> Any:
-    try:
-        return scope.hooks.with_context(plugin, function)
-    except SdkError as error:
-        raise from_sdk_error(plugin, error) from error
+def _answer(model: type[BaseModel], result: Any) -> bytes:
+    """Return what the handler returned as JSON, checked against the model the route promises."""
+    # A model's own instance too: its fields may have been set to anything since.
+    values = result.model_dump() if isinstance(result, BaseModel) else result
+    return model.model_validate(values).model_dump_json().encode()
 
 
 def _model(model: type[BaseModel] | None, raw: bytes) -> BaseModel | None:
@@ -153,6 +163,6 @@ def _model(model: type[BaseModel] | None, raw: bytes) -> BaseModel | None:
         return model.model_validate_json(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = f"the request body does not fit: {where}: {first['msg']}"
-        raise InvalidInput(message, pointer=f"$.{where}") from None
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        message = f"the request body does not fit: {where.lstrip('.') or 'the whole'}: {first['msg']}"
+        raise InvalidInput(message, pointer=f"${where}") from None

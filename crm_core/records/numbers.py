@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from crm_core.db.statements import SQLITE, Statement
 from crm_core.schema import number_series
@@ -35,7 +36,8 @@ _TAKE = Statement(
     .values(next_value=number_series.c.next_value + bindparam("count", type_=number_series.c.next_value.type))
 )
 _READ = Statement(select(number_series.c.next_value, number_series.c.pattern).where(*_KEY))
-_ADD = Statement(insert(number_series), ["tenant_id", "series", "pattern", "next_value"])
+# Another process may start the same series at the same moment.
+_ADD = Statement(insert(number_series).on_conflict_do_nothing(), ["tenant_id", "series", "pattern", "next_value"])
 
 
 class Numbers:
@@ -69,9 +71,7 @@ def _reserve(connection: Connection, tenant_id: UUID, series: str, count: int) -
     values: Mapping[str, Any] = {"key_tenant": tenant_id, "key_series": series, "count": count}
     if not connection.execute(_TAKE, values):
         pattern = _PATTERNS.get(series, "{:06d}")
-        connection.execute(
-            _ADD, {"tenant_id": tenant_id, "series": series, "pattern": pattern, "next_value": 1 + count}
-        )
-        return 1, pattern
+        connection.execute(_ADD, {"tenant_id": tenant_id, "series": series, "pattern": pattern, "next_value": 1})
+        connection.execute(_TAKE, values)
     next_value, pattern = connection.fetch(_READ, values)[0]
     return next_value - count, pattern

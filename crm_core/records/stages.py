@@ -241,11 +241,15 @@ class StagedRules(Rules):
         }
         values |= follows
         scope.memory[_place_key(current["id"])] = follows
+        self._ask(scope, {**(old or {}), **values}, before, place)
+
+    def _ask(self, scope: Scope, row: Mapping[str, Any], before: Place | None, place: Place) -> None:
+        """Let plugins refuse the move."""
         if scope.hooks.has("stage_transition", self.record_type):
             scope.hooks.issues(
                 "stage_transition",
                 self.record_type,
-                record=frozen(scope.entity(self.record_type), {**(old or {}), **values}),
+                record=frozen(scope.entity(self.record_type), row),
                 from_stage=before.stage if before else None,
                 to_stage=place.stage,
             )

@@ -38,7 +38,7 @@ _END = Statement(
 def add(scope: Scope, given: Mapping[str, Any]) -> dict[str, Any]:
     """Link two records the actor may see; between two records one link of a kind is open at a time."""
     allowed(scope, LINKS, "create")
-    row = dict.fromkeys(LINKS.fields) | checked(LINKS, given)
+    row: dict[str, Any] = {**dict.fromkeys(LINKS.fields), **checked(LINKS, given)}
     _check(row)
     source, _ = referred(scope, "src_id", row["src_id"])
     referred(scope, "dst_id", row["dst_id"])

@@ -101,8 +101,6 @@ class PluginContract:
 
     def test_every_field_can_be_read_and_written(self, manifest: Manifest, crm: Crm) -> None:
         """Every declared field is part of a created record, and what the API may write comes back."""
-        if not manifest.fields:
-            pytest.skip(f"{self.plugin} declares no fields")
         self._enable(crm)
         for record_type in _record_types(manifest):
             record = self._create(crm, manifest, record_type)
@@ -125,8 +123,6 @@ class PluginContract:
     def test_secrets_are_never_shown(self, manifest: Manifest, crm: Crm) -> None:
         """No value of a secret setting is in ``crm plugin show`` or in ``GET /api/v1/plugins``."""
         secrets = {key: self._secret(manifest, key) for key, spec in manifest.settings.items() if spec.secret}
-        if not secrets:
-            pytest.skip(f"{self.plugin} declares no secret settings")
         self._enable(crm, **secrets)
         shown = {"crm plugin show": json.dumps(crm.show()), "GET /api/v1/plugins": json.dumps(crm.plugins())}
         _none(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LANGUAGES = {"", "console", "http", "ini", "json", "markdown", "python", "sql", "text", "toml"}
-_KINDS = {"file", "manifest", "not run", "output", "signature", ""}
+_KINDS = {"file", "manifest", "not run", "output", "scenario", "signature", ""}
 _PAGES = pytest.mark.parametrize("page", guide_pages(), ids=lambda page: str(page.relative_to(ROOT)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from crm_core.cli.main import app
+from crm_core.cli.commands import app
 from tests.docs.pages import ROOT, Block, blocks, guide_pages
 
 if TYPE_CHECKING:

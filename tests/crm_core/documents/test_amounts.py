@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ from crm_core.documents.amounts import line_net, solved, sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from random import Random
 
 QUANTITIES = st.decimals("0", "9999999999999", places=6)
 PRICES = st.decimals("-9999999999999", "9999999999999", places=6)

@@ -31,9 +31,9 @@ async def matrix(url: str) -> str:
     """Return the matrix of a migrated database's application."""
     async with running(url) as app:
         clients = {role: app.client(role) for role in ROLES}
+        found = operations(app.app)
         rows = [["route", *clients]]
-        for operation in operations(app.app):
-            rows.append([str(operation), *[await _verdict(client, operation) for client in clients.values()]])
+        rows += [[str(each), *[await _verdict(client, each) for client in clients.values()]] for each in found]
     width = max(len(row[0]) for row in rows)
     lines = [" ".join([row[0].ljust(width), *(cell.ljust(13) for cell in row[1:])]).rstrip() for row in rows]
     return _HEAD + "\n".join(lines) + "\n"

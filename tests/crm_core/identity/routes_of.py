@@ -57,16 +57,21 @@ def smallest(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
     """Return a small value that a JSON schema of ours accepts."""
     if "$ref" in schema:
         return smallest(components[schema["$ref"].rpartition("/")[2]], components)
-    if "enum" in schema:
-        return schema["enum"][0]
     if "anyOf" in schema:
         return smallest(schema["anyOf"][0], components)
     if "properties" in schema:
         return {name: smallest(schema["properties"][name], components) for name in schema.get("required", ())}
-    if schema.get("format") == "uuid":
-        return str(uuid.uuid4())
-    if schema.get("format") == "decimal":
-        return "1"
     if schema.get("minItems"):
         return [smallest(schema["items"], components)]
-    return _EXAMPLES.get(schema.get("pattern", ""), _PLAIN[schema.get("type", "object")])
+    return _scalar(schema)
+
+
+def _scalar(schema: Mapping[str, Any]) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    formats = {"uuid": str(uuid.uuid4()), "decimal": "1"}
+    return formats.get(schema.get("format", "")) or _EXAMPLES.get(schema.get("pattern", "")) or _plain(schema)
+
+
+def _plain(schema: Mapping[str, Any]) -> Any:
+    return _PLAIN[schema.get("type", "object")]

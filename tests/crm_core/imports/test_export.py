@@ -150,7 +150,7 @@ def test_more_than_one_page_is_exported_and_filters_apply(client: BlockingClient
         out = await importer.save("account")
         with out.open(newline="", encoding="utf-8") as file:
             assert [row["name"] for row in csv.DictReader(file)] == [f"N{number}" for number in range(1203)]
-        out = await importer.save("account", filters=("name[contains]=120",), format="jsonl")
+        out = await importer.save("account", filters=("name[starts]=N120",), format="jsonl")
         names = [json.loads(line)["name"] for line in out.read_text(encoding="utf-8").splitlines()]
         assert names == ["N120", "N1200", "N1201", "N1202"]
 

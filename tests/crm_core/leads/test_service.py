@@ -89,6 +89,8 @@ def test_a_lead_without_a_company_is_its_own_customer(client: BlockingClient) ->
     done = _convert(client, client.made("/leads", {"name": "Ada"})).json()
     assert [done[name]["name"] for name in ("account", "contact", "opportunity")] == ["Ada", "Ada", "Ada"]
     assert client.get("/contact-points").json()["data"] == []
+    long = client.made("/leads", {"name": "n" * 500, "company": "c" * 500})
+    assert _convert(client, long).json()["opportunity"]["name"] == "c" * 500
 
 
 def test_existing_records_are_used_as_they_are(client: BlockingClient) -> None:
@@ -119,6 +121,7 @@ def test_a_conversion_happens_once_and_whole_or_not_at_all(client: BlockingClien
         ({"opportunity": {"amount": "1"}}, 422, "refused"),
         ({"opportunity": {"number": "1"}}, 422, "invalid_input"),
         ({"opportunity": {"nam": "1"}}, 422, "unknown_field"),
+        ({"opportunity": {"account_id": lead["id"]}}, 422, "invalid_input"),
         ({"opportunity": {"name": "x"}, "create_opportunity": False}, 422, "invalid_input"),
     ):
         refused = _convert(client, lead, body)
@@ -139,7 +142,6 @@ def test_two_conversions_at_once_make_one_account(database_url: str) -> None:
     async def scenario() -> None:
         async with running(database_url) as app:
             client = app.client()
-            await client.post("/opportunities", json={"name": "starts the series"})
             lead = (await client.post("/leads", json=_LEAD)).json()
             path = f"/leads/{lead['id']}/convert"
             answers = await asyncio.gather(*(client.post(path, json={}) for _ in range(3)))

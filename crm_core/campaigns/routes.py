@@ -13,6 +13,7 @@ from crm_core.campaigns.schemas import CAMPAIGN, MEMBERS
 from crm_core.http.crud import crud_router
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
+from crm_core.http.verbs import verb_router
 
 if TYPE_CHECKING:
     from crm_core.records.scope import Scope
@@ -57,4 +58,4 @@ def _members() -> APIRouter:
     return router
 
 
-ROUTERS = (crud_router(CAMPAIGN), _members())
+ROUTERS = (crud_router(CAMPAIGN), verb_router(CAMPAIGN), _members())

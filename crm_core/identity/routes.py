@@ -14,6 +14,7 @@ from crm_core.http.crud import crud_router
 from crm_core.http.idempotency import HEADER as IDEMPOTENCY_KEY
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
+from crm_core.http.verbs import verb_router
 from crm_core.identity import api_keys, groups, permissions
 from crm_core.identity.me import me
 from crm_core.identity.schemas import API_KEYS, PERMISSIONS, PRINCIPAL
@@ -170,4 +171,4 @@ def _myself() -> APIRouter:
     return router
 
 
-ROUTERS = (crud_router(PRINCIPAL), _keys(), _permissions(), _membership(), _myself())
+ROUTERS = (crud_router(PRINCIPAL), verb_router(PRINCIPAL), _keys(), _permissions(), _membership(), _myself())

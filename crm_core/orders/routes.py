@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from crm_core.http.crud import crud_router, record_answer, with_plugins
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
+from crm_core.http.verbs import verb_router
 from crm_core.orders.quoted import order_quote
 from crm_core.orders.schemas import SALES_ORDER, SALES_ORDER_LINE
 
@@ -31,4 +32,10 @@ def _quotes() -> APIRouter:
     return router
 
 
-ROUTERS = (crud_router(SALES_ORDER), crud_router(SALES_ORDER_LINE), _quotes())
+ROUTERS = (
+    crud_router(SALES_ORDER),
+    verb_router(SALES_ORDER),
+    crud_router(SALES_ORDER_LINE),
+    verb_router(SALES_ORDER_LINE),
+    _quotes(),
+)

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from crm_core.http.crud import as_output, crud_router
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
+from crm_core.http.verbs import verb_router
 from crm_core.records.rows import page
 from crm_core.relations import external_refs, links, tags
 from crm_core.relations.schemas import ATTACHMENT, EXTERNAL_REFS, LINKS, TAG
@@ -138,4 +139,11 @@ def _tags_answer(rows: list[dict[str, Any]]) -> Answer:
     return Answer.of({"data": [as_output(TAG, row) for row in rows]})
 
 
-ROUTERS = (crud_router(ATTACHMENT), crud_router(TAG), _links(), _external_refs())
+ROUTERS = (
+    crud_router(ATTACHMENT),
+    verb_router(ATTACHMENT),
+    crud_router(TAG),
+    verb_router(TAG),
+    _links(),
+    _external_refs(),
+)

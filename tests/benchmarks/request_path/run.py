@@ -1,5 +1,5 @@
 """Runs every candidate in interleaved rounds and prints median rates, CPU per request and ratios."""
-# ruff: noqa: ANN, D103, T201, S603
+
 from __future__ import annotations
 
 import asyncio
@@ -69,18 +69,30 @@ def measure(candidates, rounds, servers, results):
                 if op == "create":
                     req = post
                 else:
-                    made = json.load(urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{servers[candidates[-1]][1]}/accounts", BODY, {"Authorization": "Bearer crm_spike_key", "Content-Type": "application/json"})))  # noqa: S310
+                    made = json.load(
+                        urllib.request.urlopen(
+                            urllib.request.Request(
+                                f"http://127.0.0.1:{servers[candidates[-1]][1]}/accounts",
+                                BODY,
+                                {"Authorization": "Bearer crm_spike_key", "Content-Type": "application/json"},
+                            )
+                        )
+                    )
                     req = b"GET /accounts/" + made["id"].encode() + b" HTTP/1.1\r\n" + head + b"\r\n"
                 t0, c0 = time.perf_counter(), cpu([proc.pid])
                 lat = asyncio.run(load(port, req, 1.5, 16))
                 dt, dc = time.perf_counter() - t0, cpu([proc.pid]) - c0
                 if r:
-                    results.setdefault((op, c), []).append((len(lat) / dt, dc / len(lat) * 1000, sorted(lat)[int(len(lat) * 0.99)] * 1000))
+                    results.setdefault((op, c), []).append(
+                        (len(lat) / dt, dc / len(lat) * 1000, sorted(lat)[int(len(lat) * 0.99)] * 1000)
+                    )
     for op in ("create", "get"):
         for c in candidates:
             rows = results[op, c]
             ratios = [a[0] / b[0] for a, b in zip(rows, results[op, candidates[0]])]
-            print(f"{op:7} {c:10} {statistics.median(x[0] for x in rows):7.0f}/s  cpu {statistics.median(x[1] for x in rows):.3f} ms  p99 {statistics.median(x[2] for x in rows):5.1f} ms  vs {candidates[0]} {statistics.median(ratios):.2f}")
+            print(
+                f"{op:7} {c:10} {statistics.median(x[0] for x in rows):7.0f}/s  cpu {statistics.median(x[1] for x in rows):.3f} ms  p99 {statistics.median(x[2] for x in rows):5.1f} ms  vs {candidates[0]} {statistics.median(ratios):.2f}"
+            )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ audit event and outbox row, commit, JSON answer. Chosen by CANDIDATE in the envi
 * ``bridge_tx`` like ``bridge`` with BEGIN, an in-transaction hook that writes, COMMIT
 """
 
-# ruff: noqa: S608, ANN, D103, PLW0603, T201, PLC0415, SLF001
 from __future__ import annotations
 
 import asyncio
@@ -40,19 +39,65 @@ KEYS = {hashlib.sha256(KEY.encode()).digest(): TENANT}
 
 meta = sa.MetaData()
 T = sa.Uuid()
-record = sa.Table("record", meta, sa.Column("tenant_id", T, primary_key=True), sa.Column("id", T, primary_key=True), sa.Column("type", sa.Text, nullable=False))
-account = sa.Table(
-    "account", meta, sa.Column("tenant_id", T, primary_key=True), sa.Column("id", T, primary_key=True),
-    *[sa.Column(n, sa.Text) for n in ("name", "legal_name", "industry", "status", "website", "language", "description")],
-    sa.Column("owner_id", T), sa.Column("version", sa.Integer, nullable=False), sa.Column("created_at", sa.DateTime(timezone=True)),
-    sa.Column("updated_at", sa.DateTime(timezone=True)), sa.ForeignKeyConstraint(["tenant_id", "id"], ["record.tenant_id", "record.id"]),
+record = sa.Table(
+    "record",
+    meta,
+    sa.Column("tenant_id", T, primary_key=True),
+    sa.Column("id", T, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
 )
-audit = sa.Table("audit_event", meta, sa.Column("tenant_id", T, primary_key=True), sa.Column("id", T, primary_key=True), sa.Column("record_id", T), sa.Column("actor", T), sa.Column("action", sa.Text), sa.Column("diff", sa.Text), sa.Column("at", sa.DateTime(timezone=True)))
-outbox = sa.Table("outbox", meta, sa.Column("tenant_id", T, primary_key=True), sa.Column("id", T, primary_key=True), sa.Column("topic", sa.Text), sa.Column("record_id", T), sa.Column("payload", sa.Text), sa.Column("created_at", sa.DateTime(timezone=True)))
+account = sa.Table(
+    "account",
+    meta,
+    sa.Column("tenant_id", T, primary_key=True),
+    sa.Column("id", T, primary_key=True),
+    *[
+        sa.Column(n, sa.Text)
+        for n in ("name", "legal_name", "industry", "status", "website", "language", "description")
+    ],
+    sa.Column("owner_id", T),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True)),
+    sa.Column("updated_at", sa.DateTime(timezone=True)),
+    sa.ForeignKeyConstraint(["tenant_id", "id"], ["record.tenant_id", "record.id"]),
+)
+audit = sa.Table(
+    "audit_event",
+    meta,
+    sa.Column("tenant_id", T, primary_key=True),
+    sa.Column("id", T, primary_key=True),
+    sa.Column("record_id", T),
+    sa.Column("actor", T),
+    sa.Column("action", sa.Text),
+    sa.Column("diff", sa.Text),
+    sa.Column("at", sa.DateTime(timezone=True)),
+)
+outbox = sa.Table(
+    "outbox",
+    meta,
+    sa.Column("tenant_id", T, primary_key=True),
+    sa.Column("id", T, primary_key=True),
+    sa.Column("topic", sa.Text),
+    sa.Column("record_id", T),
+    sa.Column("payload", sa.Text),
+    sa.Column("created_at", sa.DateTime(timezone=True)),
+)
 bare = sa.Table("bare_account", meta, *[c._copy() for c in account.columns])
-side = sa.Table("plugin_ledger", meta, sa.Column("tenant_id", T, primary_key=True), sa.Column("id", T, primary_key=True), sa.Column("points", sa.Integer))
+side = sa.Table(
+    "plugin_ledger",
+    meta,
+    sa.Column("tenant_id", T, primary_key=True),
+    sa.Column("id", T, primary_key=True),
+    sa.Column("points", sa.Integer),
+)
 
-DIALECT = postgresql.asyncpg.dialect() if PG and CANDIDATE != "threads" else postgresql.psycopg.dialect() if PG else sqlite.dialect(paramstyle="qmark")
+DIALECT = (
+    postgresql.asyncpg.dialect()
+    if PG and CANDIDATE != "threads"
+    else postgresql.psycopg.dialect()
+    if PG
+    else sqlite.dialect(paramstyle="qmark")
+)
 
 
 class Prepared:
@@ -64,6 +109,7 @@ class Prepared:
         self.binders = [(n, c._bind_processors.get(n)) for n in (c.positiontup or [])]
         if PG and CANDIDATE == "threads":
             import re
+
             self.binders = [(n, None) for n in re.findall(r"%\((\w+)\)s", self.text)]
             self.text = re.sub(r"%\((\w+)\)s(::\w+( WITH TIME ZONE)?)?", "%s", self.text)
         types = [col.type for col in getattr(stmt, "selected_columns", [])]
@@ -78,7 +124,9 @@ def insert(t):
 
 
 INSERTS = [insert(t) for t in (record, account, audit, outbox)]
-GET = sa.select(account).where(account.c.tenant_id == sa.bindparam("t", type_=T), account.c.id == sa.bindparam("i", type_=T))
+GET = sa.select(account).where(
+    account.c.tenant_id == sa.bindparam("t", type_=T), account.c.id == sa.bindparam("i", type_=T)
+)
 P_INSERTS = [Prepared(s) for s in INSERTS]
 P_SIDE = Prepared(insert(side))
 P_GET = Prepared(GET)
@@ -88,9 +136,12 @@ def cte(parts):
     if not PG:
         return None, None
     import re
+
     texts, binders, n = [], [], 0
     for k, p in enumerate(parts):
-        text = p.text if CANDIDATE == "threads" else re.sub(r"\$(\d+)", lambda m, n=n: f"${int(m.group(1)) + n}", p.text)
+        text = (
+            p.text if CANDIDATE == "threads" else re.sub(r"\$(\d+)", lambda m, n=n: f"${int(m.group(1)) + n}", p.text)
+        )
         n += len(p.binders)
         texts.append(f"s{k} AS ({text})")
         binders += p.binders
@@ -100,7 +151,11 @@ def cte(parts):
 CTE_TEXT, CTE_BINDERS = cte(P_INSERTS)
 Out = msgspec.defstruct("Out", [(str(c.name), object) for c in account.columns])
 encode = msgspec.json.Encoder().encode
-In = msgspec.defstruct("In", [("name", str), ("industry", str | None, None), ("website", str | None, None), ("description", str | None, None)], forbid_unknown_fields=True)
+In = msgspec.defstruct(
+    "In",
+    [("name", str), ("industry", str | None, None), ("website", str | None, None), ("description", str | None, None)],
+    forbid_unknown_fields=True,
+)
 decode = msgspec.json.Decoder(In).decode
 
 
@@ -131,12 +186,38 @@ def build(body: bytes, tenant):
             draft.update(patch)
     now = dt.datetime.now(dt.UTC)
     rid, eid = uuid.uuid4(), uuid.uuid4()
-    row = {"tenant_id": tenant, "id": rid, "legal_name": None, "status": "active", "language": None, "owner_id": TENANT, "version": 1, "created_at": now, "updated_at": now, **draft}
+    row = {
+        "tenant_id": tenant,
+        "id": rid,
+        "legal_name": None,
+        "status": "active",
+        "language": None,
+        "owner_id": TENANT,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+        **draft,
+    }
     diff = encode(draft).decode()
     params = {f"account_{k}": v for k, v in row.items()}
     params |= {"record_tenant_id": tenant, "record_id": rid, "record_type": "account"}
-    params |= {"audit_event_tenant_id": tenant, "audit_event_id": eid, "audit_event_record_id": rid, "audit_event_actor": TENANT, "audit_event_action": "create", "audit_event_diff": diff, "audit_event_at": now}
-    params |= {"outbox_tenant_id": tenant, "outbox_id": eid, "outbox_topic": "account.created", "outbox_record_id": rid, "outbox_payload": diff, "outbox_created_at": now}
+    params |= {
+        "audit_event_tenant_id": tenant,
+        "audit_event_id": eid,
+        "audit_event_record_id": rid,
+        "audit_event_actor": TENANT,
+        "audit_event_action": "create",
+        "audit_event_diff": diff,
+        "audit_event_at": now,
+    }
+    params |= {
+        "outbox_tenant_id": tenant,
+        "outbox_id": eid,
+        "outbox_topic": "account.created",
+        "outbox_record_id": rid,
+        "outbox_payload": diff,
+        "outbox_created_at": now,
+    }
     params |= {"plugin_ledger_tenant_id": tenant, "plugin_ledger_id": rid, "plugin_ledger_points": 1}
     return row, params
 
@@ -154,7 +235,10 @@ if PG and CANDIDATE in {"raw", "bridge", "bridge_tx"}:
     async def start():
         async def noreset(con):
             return None
-        state["pool"] = await asyncpg.create_pool(URL, min_size=16, max_size=16, reset=noreset, statement_cache_size=500)
+
+        state["pool"] = await asyncpg.create_pool(
+            URL, min_size=16, max_size=16, reset=noreset, statement_cache_size=500
+        )
 
     class Unit:
         def __init__(self, con):
@@ -197,8 +281,11 @@ elif PG and CANDIDATE == "threads":
     import psycopg_pool
 
     async def start():
-        state["pool"] = psycopg_pool.ConnectionPool(URL, min_size=16, max_size=16, open=True, kwargs={"autocommit": True})
+        state["pool"] = psycopg_pool.ConnectionPool(
+            URL, min_size=16, max_size=16, open=True, kwargs={"autocommit": True}
+        )
         import anyio.to_thread
+
         anyio.to_thread.current_default_thread_limiter().total_tokens = 16
 
     @app.post("/accounts", response_model=None)
@@ -213,7 +300,11 @@ elif PG and CANDIDATE == "threads":
     def get(request: Request):
         tenant = authenticate(request)
         with state["pool"].connection() as con:
-            r = con.execute(P_GET.text, [{"t": tenant, "i": uuid.UUID(request.path_params["id"])}[n] for n, _ in P_GET.binders], prepare=True).fetchone()
+            r = con.execute(
+                P_GET.text,
+                [{"t": tenant, "i": uuid.UUID(request.path_params["id"])}[n] for n, _ in P_GET.binders],
+                prepare=True,
+            ).fetchone()
         return Response(encode(Out(*r)), media_type="application/json")
 
 elif PG:
@@ -222,7 +313,9 @@ elif PG:
     one = sa.select(sa.literal(1)).add_cte(*[s.cte(f"s{k}") for k, s in enumerate(INSERTS)])
 
     async def start():
-        state["engine"] = create_async_engine(URL.replace("postgresql", "postgresql+asyncpg"), pool_size=16, isolation_level="AUTOCOMMIT")
+        state["engine"] = create_async_engine(
+            URL.replace("postgresql", "postgresql+asyncpg"), pool_size=16, isolation_level="AUTOCOMMIT"
+        )
 
     @app.post("/accounts", response_model=None)
     async def create(request: Request):
@@ -254,13 +347,17 @@ else:  # SQLite
         state["wc"], state["rc"] = connect(), [connect() for _ in range(4)]
         if CANDIDATE == "sacore":
             e = sa.create_engine(URL, connect_args={"check_same_thread": False})
+
             @sa.event.listens_for(e, "connect")
             def pragmas(con, _):
                 for p in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                     con.execute(f"PRAGMA {p}")
+
             state["engine"] = e
 
-    P_BARE = Prepared(sa.insert(bare).values({c.name: sa.bindparam(f"account_{c.name}", type_=c.type) for c in bare.columns}))
+    P_BARE = Prepared(
+        sa.insert(bare).values({c.name: sa.bindparam(f"account_{c.name}", type_=c.type) for c in bare.columns})
+    )
 
     def bare_create(body, tenant):
         row, params = build(body, tenant)
@@ -293,7 +390,12 @@ else:  # SQLite
         with state["engine"].connect() as con:
             return con.execute(GET, {"t": tenant, "i": rid}).one()
 
-    FN = {"raw": (bare_create, raw_get), "bridge": (raw_create, raw_get), "inline": (raw_create, raw_get), "sacore": (core_create, core_get)}[CANDIDATE]
+    FN = {
+        "raw": (bare_create, raw_get),
+        "bridge": (raw_create, raw_get),
+        "inline": (raw_create, raw_get),
+        "sacore": (core_create, core_get),
+    }[CANDIDATE]
 
     @app.post("/accounts", response_model=None)
     async def create(request: Request):
@@ -317,7 +419,11 @@ if PG and CANDIDATE == "raw":
 
     async def raw_app(scope, receive, send):
         if scope["type"] == "lifespan":
-            await receive(); await start(); await send({"type": "lifespan.startup.complete"}); await receive(); return
+            await receive()
+            await start()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            return
         if scope["method"] == "POST":
             body = (await receive())["body"]
             data = decode(body)
@@ -327,9 +433,17 @@ if PG and CANDIDATE == "raw":
             out, code = encode({"id": rid, "name": data.name}), 201
         else:
             async with state["pool"].acquire() as con:
-                r = await con.fetchrow(P_GET.text, *P_GET.bind({"t": TENANT, "i": uuid.UUID(scope["path"].rsplit("/", 1)[1])}))
+                r = await con.fetchrow(
+                    P_GET.text, *P_GET.bind({"t": TENANT, "i": uuid.UUID(scope["path"].rsplit("/", 1)[1])})
+                )
             out, code = encode(Out(*r)), 200
-        await send({"type": "http.response.start", "status": code, "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(out)).encode())]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": code,
+                "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(out)).encode())],
+            }
+        )
         await send({"type": "http.response.body", "body": out})
 
     target = raw_app
@@ -341,7 +455,9 @@ else:
         gc.collect()
         gc.freeze()
 
-    app.router.on_startup.append(_start) if hasattr(app.router, "on_startup") else app.add_event_handler("startup", _start)
+    app.router.on_startup.append(_start) if hasattr(app.router, "on_startup") else app.add_event_handler(
+        "startup", _start
+    )
 
 if __name__ == "__main__":
     uvicorn.run(target, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="error", access_log=False)

@@ -19,8 +19,8 @@ def test_a_statement_is_compiled_once_per_dialect() -> None:
 
     assert statement.on(SQLITE) is statement.on(SQLITE)
     assert statement.on(POSTGRES) is not statement.on(SQLITE)
-    assert statement.on(SQLITE).text.split() == "SELECT account.id FROM account".split()
-    assert statement.on(POSTGRES).text.split() == "SELECT core.account.id FROM core.account".split()
+    assert statement.on(SQLITE).text.split() == ["SELECT", "account.id", "FROM", "account"]
+    assert statement.on(POSTGRES).text.split() == ["SELECT", "core.account.id", "FROM", "core.account"]
 
 
 def test_values_are_bound_by_name_and_converted() -> None:

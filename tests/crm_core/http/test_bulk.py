@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from tests.support.app import BlockingClient
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.app import BlockingClient
 
 
 def test_rows_that_fail_are_reported_and_the_others_are_kept(client: BlockingClient) -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.support.app import BlockingClient
+if TYPE_CHECKING:
+    from tests.support.app import BlockingClient
 
 
 def document(client: BlockingClient) -> dict[str, Any]:

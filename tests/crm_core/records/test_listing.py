@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,7 @@ async def walk(client: httpx.AsyncClient, sort: str, limit: int) -> list[dict[st
     found: list[dict[str, Any]] = []
     cursor = None
     while True:
-        params = {"sort": sort, "limit": limit} | ({"cursor": cursor} if cursor else {})
+        params: dict[str, Any] = {"sort": sort, "limit": limit} | ({"cursor": cursor} if cursor else {})
         page = (await client.get("/accounts", params=params)).json()
         found += page["data"]
         cursor = page["next_cursor"]
@@ -48,7 +49,7 @@ def test_pages_of_any_size_give_every_record_once_in_order(database_url: str, li
         for key, descending in reversed(keys):
             present = [each for each in wanted if each[key] is not None]
             empty = [each for each in wanted if each[key] is None]
-            wanted = sorted(present, key=lambda each, key=key: each[key], reverse=descending) + empty
+            wanted = sorted(present, key=itemgetter(key), reverse=descending) + empty
         assert [each["id"] for each in found] == [each["id"] for each in wanted]
 
     with asyncio.Runner() as runner:

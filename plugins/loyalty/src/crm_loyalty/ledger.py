@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, and_, case, cast, func, insert, select
+from sqlalchemy import BigInteger, and_, case, cast, delete, func, insert, select
 
 from crm_loyalty.points import Lot, unspent
 from crm_loyalty.tables import Kind, ledger
@@ -15,7 +15,6 @@ from crm_loyalty.tables import Kind, ledger
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
-    from uuid import UUID
 
     from sqlalchemy import ColumnElement
 
@@ -39,6 +38,7 @@ __all__ = [
 PAGE: Final = 500
 """How many accounts or orders are handled with one statement; the databases limit the values of one."""
 
+_NOBODY: Final = UUID(int=0)
 _INSERT_ROWS: Final = 200  # eleven values each, and SQLite takes 32,766
 
 
@@ -126,6 +126,8 @@ def holdings(ctx: Context, account_ids: Sequence[UUID]) -> dict[UUID, Holding]:
 def lock(ctx: Context, account_ids: Sequence[UUID]) -> None:
     """Wait for other transactions that take points from these accounts, and make later ones wait."""
     table = ledger.c
+    # A lock lasts as long as its transaction, and only a write opens one: this one finds nothing to delete.
+    ctx.sql.execute(delete(ledger).where(table.id == _NOBODY))
     # In one order for everybody, so that two of them never wait for each other.
     statement = select(table.id).where(table.account_id.in_(account_ids)).order_by(table.id).with_for_update()
     ctx.sql.rows(statement)

@@ -22,7 +22,7 @@ _EVERY = 10_000
 _ACTOR = "import"
 
 
-def import_data(
+def import_data(  # noqa: PLR0913, PLR0917 - one parameter for each option
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file to import.")],
     mapping: Annotated[Path, typer.Option("--mapping", exists=True, dir_okay=False, help="The mapping, a TOML file.")],
     tenant: Tenant,
@@ -66,7 +66,7 @@ def import_data(
         raise typer.Exit(ExitCode.FOUND)
 
 
-def export_data(
+def export_data(  # noqa: PLR0913, PLR0917 - one parameter for each option
     tenant: Tenant,
     record_type: Annotated[str, typer.Option("--record-type", help="What to export, e.g. account.")],
     out: Annotated[Path, typer.Option("--out", dir_okay=False, help="The file to write; it appears when it is whole.")],

@@ -30,7 +30,9 @@ def runs(staged: Iterable[RecordWrite]) -> Iterator[list[RecordWrite]]:
     tables: dict[Table, Statement] = {}
     for write in staged:
         inserts = _inserts(write)
-        if inserts is None or any(tables.get(table, statement) is not statement for table, statement in inserts.items()):
+        if inserts is None or any(
+            tables.get(table, statement) is not statement for table, statement in inserts.items()
+        ):
             yield from _whole_or_single(run)
             run, tables = [], {}
         if inserts is None:

@@ -50,7 +50,9 @@ class Result:
 def import_batch(scope: Scope, plan: Plan, rows: Sequence[Row | Misfit]) -> Result:
     """Import rows; each either with all its records or not at all."""
     result = Result(rows=len(rows))
-    result.failures += [Failure(each.line, "", "", "", "", "invalid_row", each.reason) for each in rows if isinstance(each, Misfit)]
+    result.failures += [
+        Failure(each.line, "", "", "", "", "invalid_row", each.reason) for each in rows if isinstance(each, Misfit)
+    ]
     parts: list[Sequence[Row]] = [[each for each in rows if isinstance(each, Row)]]
     while parts:
         part = parts.pop()
@@ -101,7 +103,8 @@ def _failures(plan: Plan, row: Row, error: Exception) -> list[Failure]:
     value = _shown(error.raw)
     if len(issues) > 1:
         return [
-            Failure(row.line, record_type, issue["field"] or "", "", "", issue["code"], issue["message"]) for issue in issues
+            Failure(row.line, record_type, issue["field"] or "", "", "", issue["code"], issue["message"])
+            for issue in issues
         ]
     return [Failure(row.line, record_type, name, columns, value, error.error.code, error.error.message)]
 
@@ -116,7 +119,9 @@ def _unplaced(plan: Plan, row: Row, error: Exception) -> Failure:
         for each in record.main.fields:
             if record.entity.record_type == record_type and each.name in fields:
                 columns = "+".join(each.columns)
-                return Failure(row.line, record_type, each.name, columns, _shown(each.raw(row)), error.code, error.message)
+                return Failure(
+                    row.line, record_type, each.name, columns, _shown(each.raw(row)), error.code, error.message
+                )
     return Failure(row.line, record_type, " ".join(sorted(fields)), "", "", error.code, error.message)
 
 

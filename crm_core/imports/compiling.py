@@ -50,7 +50,9 @@ class _Compiler:
         for name in record.parts:
             if parts is None or name != parts.name:
                 known = [parts.name] if parts else []
-                self.problems.add(f"{record.where}.{name}", f"{record.record_type} has no such list; {nearest(name, known)}")
+                self.problems.add(
+                    f"{record.where}.{name}", f"{record.record_type} has no such list; {nearest(name, known)}"
+                )
         inner: tuple[PartPlan, ...] = ()
         if parts is not None and parts.name in record.parts:
             given = frozenset({parts.key, parts.order})
@@ -79,9 +81,7 @@ class _Compiler:
                 values[target.name.rpartition(".")[2]] = made[0]
         return PartPlan(tuple(fields), constants, plugin_constants, self.condition(part))
 
-    def targets(
-        self, part: PartMapping, entity: Entity, given: frozenset[str]
-    ) -> list[tuple[str, Target, Any]]:
+    def targets(self, part: PartMapping, entity: Entity, given: frozenset[str]) -> list[tuple[str, Target, Any]]:
         """Return every mapped field that exists, and report those that do not or that are missing."""
         found: list[tuple[str, Target, Any]] = []
         writable = {field.name: field for field in entity.fields if field.writable and field.name not in given}
@@ -199,7 +199,9 @@ class _Compiler:
         for record in records:
             first = seen.setdefault((record.system, record.ext_id.text), record)
             if first is not record and not (first.when and record.when):
-                what = f"is also the id of {first.where}; tell them apart, e.g. {record.record_type}:{record.ext_id.text}"
+                what = (
+                    f"is also the id of {first.where}; tell them apart, e.g. {record.record_type}:{record.ext_id.text}"
+                )
                 self.problems.add(f"{record.where}.ext_id", what)
 
 

@@ -62,7 +62,10 @@ def _one(scope: Scope, record: RecordPlan, refs: Refs, row: Row) -> str:
         refs.add(scope, key, Ref(record_type, made["id"], row_hash))
         return CREATED
     if known.record_type != record_type:
-        message = f"{record.system} {ext_id} is a {known.record_type} already; use another system or ext_id for {record_type}"
+        message = (
+            f"{ext_id} in {record.system} is a {known.record_type} already; "
+            f"use another system or ext_id for {record_type}"
+        )
         raise InvalidInput(message, field="ext_id")
     if known.row_hash == row_hash:
         return UNCHANGED
@@ -79,7 +82,9 @@ def _all_values(
     """Return the values of a record with those of its parts, and its plugins' values."""
     values, plugins = _values(drafts[0], refs)
     if record.parts_name is not None:
-        values[record.parts_name] = [{**own, "plugins": theirs} for own, theirs in (_values(each, refs) for each in drafts[1:])]
+        values[record.parts_name] = [
+            {**own, "plugins": theirs} for own, theirs in (_values(each, refs) for each in drafts[1:])
+        ]
     return values, plugins
 
 

@@ -72,7 +72,7 @@ class Outcome:
         return sum(number for (_, done), number in self.done.items() if done == what)
 
 
-class _Undone(Exception):  # noqa: N818 - nothing has gone wrong: a dry run ends so
+class _Undone(Exception):
     """Ends the transaction of a dry run."""
 
 
@@ -108,9 +108,7 @@ async def _batches(
     await operate(lambda scope: progress.finish(scope, run))
 
 
-def _step(
-    plan: Plan, batch: list[Row | Misfit], run: Run, report: Report
-) -> Callable[[Scope], tuple[Result, Run]]:
+def _step(plan: Plan, batch: list[Row | Misfit], run: Run, report: Report) -> Callable[[Scope], tuple[Result, Run]]:
     def step(scope: Scope) -> tuple[Result, Run]:
         result = import_batch(scope, plan, batch)
         moved = progress.advance(scope, run, result)

@@ -46,7 +46,8 @@ class Template:
             parts[-1] += text[end : match.start()]
             end = match.end()
             if match["stray"]:
-                raise TemplateSyntaxError(f"{text!r} has a single {match['stray']}; write {{column}}, or {{{{ for a brace")
+                stray = match["stray"]
+                raise TemplateSyntaxError(f"{text!r} has a single {stray}; write {{column}}, or {{{{ for a brace")
             if match["column"]:
                 parts += [match["column"], ""]
             else:

@@ -18,9 +18,13 @@ noise = st.one_of(
     st.dates().map(lambda day: day.isoformat()),
     st.just("crm_84a4d5dd3045_b9534af5217e221454e1bbf46590830e1ce529dd"),
 )
-leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=12), noise, st.builds("at {} for".format, noise))
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=12), noise, st.builds("at {} for".format, noise)
+)
 names = st.one_of(st.text(max_size=6), st.sampled_from(["id", "request_id", "next_cursor", "created_at"]))
-documents = st.recursive(leaves, lambda some: st.lists(some, max_size=4) | st.dictionaries(names, some, max_size=4), max_leaves=20)
+documents = st.recursive(
+    leaves, lambda some: st.lists(some, max_size=4) | st.dictionaries(names, some, max_size=4), max_leaves=20
+)
 
 
 def shuffled(value: Any, order: random.Random) -> Any:

@@ -57,7 +57,11 @@ STORY: dict[str, Any] = {
     "plugin": "loyalty",
     "hooks": ["record_load"],
     "steps": [
-        {"do": {"method": "POST", "path": "/accounts", "json": {"name": "Ada"}}, "as": "sales", "save": {"account": "$.id"}},
+        {
+            "do": {"method": "POST", "path": "/accounts", "json": {"name": "Ada"}},
+            "as": "sales",
+            "save": {"account": "$.id"},
+        },
         {"run": "job", "job": "expire"},
     ],
     "final": [{"do": {"method": "GET", "path": "/accounts/${account}"}}],

@@ -30,7 +30,9 @@ def test_a_core_is_a_wheel_a_folder_or_an_archived_version(sources: Sources, tmp
     found = [sources.core(text) for text in texts]
 
     assert {one.core.sha256 for one in found} == {found[0].core.sha256}
-    assert {(one.core.version, one.sdk.name, one.sdk.version) for one in found} == {("0.1.0", "crm-plugin-sdk", "0.1.0")}
+    assert {(one.core.version, one.sdk.name, one.sdk.version) for one in found} == {
+        ("0.1.0", "crm-plugin-sdk", "0.1.0")
+    }
     assert all(one.constraints and one.constraints.name == "constraints.txt" for one in found)
 
 

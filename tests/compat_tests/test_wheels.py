@@ -45,7 +45,11 @@ def test_a_wheel_tells_what_it_is(tmp_path: Path) -> None:
         ("typer>=0.16", "typer>=0.16", None),
         ("typer (>=0.16)", "typer>=0.16", None),
         ('pytest>=9; extra == "testing"', "pytest>=9", "testing"),
-        ("pytest>=9 ; extra == 'testing' and python_version < '3.12'", "pytest>=9 ; python_version < '3.12'", "testing"),
+        (
+            "pytest>=9 ; extra == 'testing' and python_version < '3.12'",
+            "pytest>=9 ; python_version < '3.12'",
+            "testing",
+        ),
         ("uvloop ; (sys_platform != 'win32') and extra == 'fast'", "uvloop ; (sys_platform != 'win32')", "fast"),
         ("uvicorn[standard]>=0.35", "uvicorn[standard]>=0.35", None),
     ],

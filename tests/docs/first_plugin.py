@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE: Final = PARTNER / "01-first-plugin.md"
+# Its one file is another test of the same project.
+TESTING: Final = PARTNER / "07-testing.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,9 @@ class Partner:
         return self.run(sys.executable, "-m", "crm_core.cli", *words)
 
 
-def write_files(folder: Path) -> list[str]:
-    """Write the files of the page; return their paths."""
-    files = {block.value: block.text for block in blocks(PAGE) if block.kind == "file"}
+def write_files(page: Path, folder: Path) -> list[str]:
+    """Write the files that a page shows; return their paths."""
+    files = {block.value: block.text for block in blocks(page) if block.kind == "file"}
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
@@ -54,7 +56,8 @@ def write_files(folder: Path) -> list[str]:
 def build_and_install(folder: Path) -> Partner:
     """Write, build with the project's own build backend, and install the wheel where nothing else is."""
     partner = Partner(folder / "order-limit", folder / "site")
-    write_files(partner.project)
+    write_files(PAGE, partner.project)
+    write_files(TESTING, partner.project)
     _must(partner.run(sys.executable, "-m", "hatchling", "build", "--target", "wheel"))
     (wheel,) = (partner.project / "dist").glob("*.whl")
     uv = shutil.which("uv")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _LANGUAGES = {"", "console", "http", "ini", "json", "markdown", "python", "sql", "text", "toml"}
 _KINDS = {"file", "manifest", "not run", "output", "scenario", "signature", ""}
-_PAGES = pytest.mark.parametrize("page", guide_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+_PAGES = pytest.mark.parametrize(
+    "page", [*guide_pages(), ROOT / "README.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
 
 
 def run(block: Block, namespace: dict[str, Any]) -> str:

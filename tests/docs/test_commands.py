@@ -46,12 +46,13 @@ def problems(words: list[str]) -> list[str]:
             return [f"{context.command_path} has no command {rest[0]}"]
         command = command.commands[rest[0]]
         context = command.make_context(rest.pop(0), [], parent=context, resilient_parsing=True)
-    # The second parse knows that the first word is no option of the group above; files need not exist for it.
+    context.resilient_parsing = False
+    # The parser alone: it knows options and arguments, and does not ask whether files exist.
     parser = command.make_parser(context)
     try:
         given, left, _ = parser.parse_args(rest)
     except Exception as error:  # noqa: BLE001 - every kind of usage error is a finding
-        return [f"{context.command_path}: {error}"]
+        return [f"{context.command_path}: {getattr(error, 'message', error)}"]
     missing = [one.name for one in command.params if one.required and given.get(one.name) in (None, ())]
     found = [f"{context.command_path}: {name} is missing" for name in missing]
     return found + [f"{context.command_path}: {word} is one word too many" for word in left]

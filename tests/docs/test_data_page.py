@@ -1,39 +1,27 @@
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
 from crm_core.db.migrate import in_transaction
-from crm_core.plugin_host.discovery import Discovered
-from crm_core.schema import RECORD_TABLES
-from plugin_sdk import HOOKS, Manifest
-from tests.docs.pages import PARTNER, blocks
+from tests.docs.pages import PARTNER
 from tests.support.app import run, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from crm_core.plugin_host.discovery import Discovered
 
 PAGE = PARTNER / "04-data.md"
 
 
 @pytest.fixture
-def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Discovered]:
+def visits(plugin_of: Callable[[Path, str], Discovered]) -> Discovered:
     """Write the package of the page where this process finds it."""
-    files = {block.value: block.text for block in blocks(PAGE) if block.kind == "file"}
-    for path, text in {**files, "crm_visits/__init__.py": ""}.items():
-        (tmp_path / "site" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "site" / path).write_text(text, "utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    manifest = Manifest.parse(
-        files["crm_visits/crm-plugin.toml"].encode(), known_hooks=HOOKS, known_record_types=RECORD_TABLES
-    )
-    yield Discovered("visits", "crm-plugin-visits", tmp_path / "site" / "crm_visits", "crm_visits.hooks", manifest)
-    for module in [name for name in sys.modules if name.partition(".")[0] == "crm_visits"]:
-        del sys.modules[module]
+    return plugin_of(PAGE, ".")
 
 
 def test_the_example_counts_visits_on_both_databases(database_url: str, visits: Discovered) -> None:

@@ -64,6 +64,22 @@ def test_operators_roles_and_scopes_are_those_of_the_code() -> None:
     assert tuple(row["Scope"] for row in table(API, "Scope")) == tuple(scopes)
 
 
+def test_every_example_of_a_filter_is_one(sqlite_url: str) -> None:
+    lines = (ADMINISTRATOR / "api.md").read_text("utf-8").splitlines()
+    rows = [line.split("|")[2] for line in lines if line.startswith(tuple(f"| `{each}` |" for each in OPERATORS))]
+    examples = [example for row in rows for example in re.findall(r"`(.+?)`", row)]
+    assert len(rows) == len(OPERATORS)
+
+    async def story() -> None:
+        async with running(sqlite_url) as app:
+            client = app.client()
+            for example in examples:
+                answers = [await client.get(f"/{path}?{example}") for path in ("accounts", "opportunities")]
+                assert 200 in {answer.status_code for answer in answers}, f"{example}: {answers[0].text}"
+
+    run(story())
+
+
 def test_every_setting_of_a_process_is_in_the_table_with_its_default() -> None:
     rows = {row["Setting"]: row["Default"] for row in table(ADMINISTRATOR / "install.md", "Setting")}
     defaults = Settings()
@@ -118,7 +134,9 @@ def methods(source: str, name: str) -> dict[str, str]:
     """Return the signatures of a class's methods, written in one way."""
     (found,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
     functions = [node for node in found.body if isinstance(node, ast.FunctionDef)]
-    return {one.name: f"{ast.unparse(one.args)} -> {ast.unparse(one.returns or ast.Constant(None))}" for one in functions}
+    return {
+        one.name: f"{ast.unparse(one.args)} -> {ast.unparse(one.returns or ast.Constant(None))}" for one in functions
+    }
 
 
 def test_every_contract_test_is_in_the_table() -> None:
@@ -141,7 +159,15 @@ def test_the_full_manifest_has_every_key_and_the_page_explains_each() -> None:
     explained = set(re.findall(r"^\| `([a-z_]+)` \|", prose(page), re.MULTILINE))
 
     assert keys_of(manifest) <= explained
-    assert keys_of(manifest) >= {"pattern", "max", "choices", "on_conflict_priority", "pii_tables", "max_length", "help"}
+    assert keys_of(manifest) >= {
+        "pattern",
+        "max",
+        "choices",
+        "on_conflict_priority",
+        "pii_tables",
+        "max_length",
+        "help",
+    }
 
 
 def keys_of(manifest: Manifest) -> set[str]:

@@ -90,9 +90,9 @@ def measure(candidates, rounds, servers, results):
         for c in candidates:
             rows = results[op, c]
             ratios = [a[0] / b[0] for a, b in zip(rows, results[op, candidates[0]])]
-            print(
-                f"{op:7} {c:10} {statistics.median(x[0] for x in rows):7.0f}/s  cpu {statistics.median(x[1] for x in rows):.3f} ms  p99 {statistics.median(x[2] for x in rows):5.1f} ms  vs {candidates[0]} {statistics.median(ratios):.2f}"
-            )
+            rate, used, p99 = (statistics.median(row[index] for row in rows) for index in range(3))
+            told = f"{op:7} {c:10} {rate:7.0f}/s  cpu {used:.3f} ms  p99 {p99:5.1f} ms"
+            print(f"{told}  vs {candidates[0]} {statistics.median(ratios):.2f}")
 
 
 if __name__ == "__main__":

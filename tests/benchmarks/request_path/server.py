@@ -166,7 +166,7 @@ def make_hook(i):
     return record_before_write
 
 
-PLAN = [("p%d" % i, make_hook(i)) for i in range(5)]
+PLAN = [(f"p{i}", make_hook(i)) for i in range(5)]
 
 
 def authenticate(request: Request):

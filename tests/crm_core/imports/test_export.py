@@ -114,8 +114,14 @@ def test_references_and_json_survive_the_way_through_files(client: BlockingClien
 
 def test_plugin_fields_are_columns_of_their_own(database_url: str, tmp_path: Path, make_plugin: MakePlugin) -> None:
     declared = "\n".join(
-        f'[[fields]]\nrecord_type = "account"\nkey = "{key}"\nkind = "{kind}"\nlabel = {{ en = "x" }}\nwritable = "api"\n'
-        for key, kind in (("tier", "text"), ("points", "integer"), ("since", "date"), ("vip", "boolean"), ("raw", "json"))
+        f'[[fields]]\nrecord_type = "account"\nkey = "{key}"\nkind = "{kind}"\nwritable = "api"\nlabel.en = "x"\n'
+        for key, kind in (
+            ("tier", "text"),
+            ("points", "integer"),
+            ("since", "date"),
+            ("vip", "boolean"),
+            ("raw", "json"),
+        )
     )
     plugin = make_plugin("extra", "from plugin_sdk import hookimpl\n", declared)
     values = {"tier": "=gold", "points": 7, "since": "2026-01-31", "vip": True, "raw": {"a": ["b"]}}

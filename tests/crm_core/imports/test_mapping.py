@@ -19,7 +19,7 @@ def test_a_whole_mapping_is_read() -> None:
     text = (
         '[source]\nformat = "fixed"\ncolumns = ["id", "when"]\nskip_lines = 1\n'
         + _HEAD
-        + '[record.fields]\nname = "Customer {id}"\nactive = true\n'
+        + '[record.fields]\nname = "Customer {id}"\nactive = 7\n'
         + 'industry = { column = "when", values = { s = "steel" }, default = "none" }\n'
         + 'parent_id = { ref = "account", system = "shop", ext_id = "{id}" }\n'
         + '[record.plugins.loyalty]\ntier = { column = "id" }\n'
@@ -30,7 +30,7 @@ def test_a_whole_mapping_is_read() -> None:
     assert mapping.source.columns == ("id", "when")
     (record,) = mapping.records
     assert record.fields["name"] == Template("Customer {id}", ("Customer ", "id", ""))
-    assert record.fields["active"] == Constant(True)
+    assert record.fields["active"] == Constant(7)
     assert record.fields["industry"] == ColumnValue("when", values={"s": "steel"}, default="none")
     assert record.fields["parent_id"] == RefValue("account", "shop", Template.parse("{id}"))
     assert record.plugins == {"loyalty": {"tier": ColumnValue("id")}}
@@ -48,15 +48,30 @@ def test_lists_of_a_record_are_its_parts() -> None:
         ("x = [", "map.toml is not TOML: "),
         ("", "map.toml: record: missing; write at least one [[record]]"),
         ("[sourc]\n" + _HEAD, "map.toml: sourc: there is no such table; did you mean source?"),
-        ('[source]\ndelimeter = ";"\n' + _HEAD, "map.toml: source.delimeter: there is no such key; did you mean delimiter?"),
+        (
+            '[source]\ndelimeter = ";"\n' + _HEAD,
+            "map.toml: source.delimeter: there is no such key; did you mean delimiter?",
+        ),
         ('[source]\nformat = "cvs"\n' + _HEAD, "map.toml: source.format: there is no format 'cvs'; did you mean csv?"),
-        ('[source]\ndelimiter = ";;"\n' + _HEAD, "map.toml: source.delimiter: ';;' cannot separate columns; write one character"),
-        ('[source]\nencoding = "utf-9"\n' + _HEAD, "map.toml: source.encoding: there is no encoding 'utf-9'; write utf-8, "),
+        (
+            '[source]\ndelimiter = ";;"\n' + _HEAD,
+            "map.toml: source.delimiter: ';;' cannot separate columns; write one character",
+        ),
+        (
+            '[source]\nencoding = "utf-9"\n' + _HEAD,
+            "map.toml: source.encoding: there is no encoding 'utf-9'; write utf-8, ",
+        ),
         ('[source]\nskip_lines = "1"\n' + _HEAD, "map.toml: source.skip_lines: '1' is not a whole number"),
         ('[[record]]\nsystem = "s"\next_id = "{a}"\n', "map.toml: record[0].record_type: missing; write a text"),
         (_HEAD + 'extid = "x"\n', "map.toml: record[0].extid: there is no such key; did you mean ext_id?"),
-        (_HEAD + '[record.fields]\nname = "{a"\n', "map.toml: record[0].fields.name: '{a' has a single {; write {column}"),
-        (_HEAD + "[record.fields]\nrate = 1.1\n", "map.toml: record[0].fields.rate: 1.1 may lose digits; write it as a text"),
+        (
+            _HEAD + '[record.fields]\nname = "{a"\n',
+            "map.toml: record[0].fields.name: '{a' has a single {; write {column}",
+        ),
+        (
+            _HEAD + "[record.fields]\nrate = 1.1\n",
+            "map.toml: record[0].fields.rate: 1.1 may lose digits; write it as a text",
+        ),
         (
             _HEAD + '[record.fields]\nname = { colum = "x", column = "y" }\n',
             "map.toml: record[0].fields.name.colum: there is no such key; did you mean column?",
@@ -65,8 +80,14 @@ def test_lists_of_a_record_are_its_parts() -> None:
             _HEAD + '[record.fields]\nname = { column = "x", type = "number" }\n',
             "map.toml: record[0].fields.name.type: there is no type 'number'; there are boolean, ",
         ),
-        (_HEAD + '[record.fields]\nname = { ref = "account" }\n', "map.toml: record[0].fields.name.system: missing; write a text"),
-        (_HEAD + "[[record.lines]]\nfield = 1\n", "map.toml: record[0].lines[0].field: there is no such key; did you mean fields?"),
+        (
+            _HEAD + '[record.fields]\nname = { ref = "account" }\n',
+            "map.toml: record[0].fields.name.system: missing; write a text",
+        ),
+        (
+            _HEAD + "[[record.lines]]\nfield = 1\n",
+            "map.toml: record[0].lines[0].field: there is no such key; did you mean fields?",
+        ),
     ],
 )
 def test_a_problem_names_file_and_key_and_says_what_to_do(text: str, problem: str) -> None:

@@ -57,7 +57,9 @@ def test_json_lines_keep_their_types(tmp_path: Path) -> None:
         ('{"a": 1}\n{\n', "jsonl", "is not JSON"),
     ],
 )
-def test_a_row_that_does_not_fit_is_told_and_the_next_one_read(tmp_path: Path, content: str, form: str, reason: str) -> None:
+def test_a_row_that_does_not_fit_is_told_and_the_next_one_read(
+    tmp_path: Path, content: str, form: str, reason: str
+) -> None:
     _, rows = read(tmp_path, content, format=form)
     misfit = next(row for row in rows if isinstance(row, Misfit))
     assert misfit.line == 2

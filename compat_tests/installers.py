@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,8 @@ class Installer(Protocol):
     def build(self, source: Path, out: Path, log: Path) -> None:
         """Build the wheel of a source folder."""
 
-    def download(self, requirement: str, out: Path, log: Path) -> None:
-        """Fetch the wheel of a requirement, and nothing it requires, from the configured package index."""
+    def download(self, requirement: str, out: Path, log: Path, *, source: bool = False) -> None:
+        """Fetch the wheel (or the source distribution) of a requirement alone from the configured package index."""
 
 
 def choose_installer() -> tuple[Installer, list[str]]:
@@ -86,18 +87,17 @@ class Uv:
         return interpreter_of(folder)
 
     def wheels(self, interpreter: Path, wheels: Sequence[Path], log: Path) -> None:
-        """Install files; the same name may have meant another file before, so the cache is not asked."""
-        how = ["--quiet", "--no-deps", "--offline", "--compile-bytecode", "--python"]
+        """Install files; the same path may have held another wheel before, so nothing is taken from the cache."""
+        how = ["--quiet", "--no-deps", "--offline", "--no-cache", "--compile-bytecode", "--python"]
         self._run(["pip", "install", *how, interpreter, *wheels], log, cwd=interpreter.parent)
 
     def build(self, source: Path, out: Path, log: Path) -> None:
         """Build it in isolation."""
         self._run_offline_first(["build", "--quiet", "--wheel", "--out-dir", out, source], log, cwd=source)
 
-    def download(self, requirement: str, out: Path, log: Path) -> None:
+    def download(self, requirement: str, out: Path, log: Path, *, source: bool = False) -> None:
         """Fetch it with pip in an environment of its own: uv itself downloads nothing without installing it."""
-        tool = ["tool", "run", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-        self._run([*tool, "--dest", out, requirement], log, cwd=out)
+        self._run(["tool", "run", "pip", *_download(source), "--dest", out, requirement], log, cwd=out)
 
     def _run(self, line: Sequence[str | Path], log: Path, cwd: Path) -> str:
         return run([self._program, *line], log=log, seconds=_SECONDS, cwd=cwd)
@@ -115,13 +115,17 @@ class Pip:
     name = "pip"
 
     def lock(self, requirements: Path, constraints: Path | None, python: str, log: Path) -> str:
-        """Return the requirements with the constraints: pip resolves when it installs."""
-        del python, log
-        return requirements.read_text("utf-8") + (f"--constraint {constraints}\n" if constraints else "")
+        """Resolve with a dry run, whose report has the exact versions."""
+        out = requirements.with_suffix(".json")
+        line: list[str | Path] = ["install", "--quiet", "--dry-run", "--ignore-installed", "--report", out]
+        line += ["--requirement", requirements, *(["--constraint", constraints] if constraints else [])]
+        run([_interpreter(python), "-m", "pip", *line], log=log, seconds=_SECONDS, cwd=requirements.parent)
+        found = [one["metadata"] for one in json.loads(out.read_text("utf-8"))["install"]]
+        return "".join(sorted(f"{one['name']}=={one['version']}\n" for one in found))
 
     def into_folder(self, lock: Path, python: str, folder: Path, log: Path) -> None:
-        """Install into a folder, resolving."""
-        line: list[str | Path] = ["--quiet", "--compile", "--target", folder, "--requirement", lock]
+        """Install into a folder."""
+        line: list[str | Path] = ["--quiet", "--no-deps", "--compile", "--target", folder, "--requirement", lock]
         run([_interpreter(python), "-m", "pip", "install", *line], log=log, seconds=_SECONDS, cwd=lock.parent)
 
     def environment(self, folder: Path, python: str, log: Path) -> Path:
@@ -139,16 +143,20 @@ class Pip:
         line: list[str | Path] = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
         run([*line, "--wheel-dir", out, source], log=log, seconds=_SECONDS, cwd=source)
 
-    def download(self, requirement: str, out: Path, log: Path) -> None:
+    def download(self, requirement: str, out: Path, log: Path, *, source: bool = False) -> None:
         """Fetch it."""
-        line: list[str | Path] = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        run([*line, "--only-binary", ":all:", "--dest", out, requirement], log=log, seconds=_SECONDS, cwd=out)
+        line: list[str | Path] = [sys.executable, "-m", "pip", *_download(source), "--dest", out, requirement]
+        run(line, log=log, seconds=_SECONDS, cwd=out)
 
 
 def interpreter_of(folder: Path) -> Path:
     """Return the interpreter of an environment."""
     found = [folder / "bin" / "python", folder / "Scripts" / "python.exe"]
     return next((path for path in found if path.exists()), found[0])
+
+
+def _download(source: bool) -> list[str]:  # noqa: FBT001 - as its caller has it
+    return ["download", "--quiet", "--no-deps", "--no-binary" if source else "--only-binary", ":all:"]
 
 
 def _interpreter(python: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from compat_tests.errors import SourceError
+from compat_tests.errors import EnvironmentFailure, SourceError
 from compat_tests.releases import ARCHIVE, CONSTRAINTS, release_folder, versions
 from compat_tests.scenario import load_folder
 from compat_tests.wheels import CORE, SDK, newest, normal, read_wheel
@@ -153,6 +154,8 @@ class Sources:
         folder = self._folder(text)
         self._installer.download(requirement, folder, self._log)
         wheel = newest([read_wheel(path) for path in folder.glob("*.whl")])
+        with suppress(EnvironmentFailure):  # not everybody publishes sources; without them there are no tests to run
+            self._installer.download(f"{wheel.name}=={wheel.version}", folder, self._log, source=True)
         return self._plugin_of(wheel, self._unpacked(wheel.path))
 
     def _folder(self, text: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import tempfile
@@ -26,6 +27,8 @@ def demo(
     """Make a database with demo data and every plugin of this environment, and serve it."""
     from crm_core.demo import prepare
 
+    # Without a handler of ours SIGTERM ends the process before the temporary folder is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with tempfile.TemporaryDirectory(prefix="crm-demo-") as temporary:
         folder = directory or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -65,14 +65,15 @@ def import_batch(scope: Scope, plan: Plan, rows: Sequence[Row | Misfit]) -> Resu
 def _attempt(scope: Scope, plan: Plan, rows: Sequence[Row], result: Result) -> list[Sequence[Row]]:
     """Import rows in one savepoint; where that fails return the parts to try, in order."""
     refs = Refs()
-    refs.load(scope, chain.from_iterable(plan.ids(row) for row in rows))
+    readings = [plan.read(row) for row in rows]
+    refs.load(scope, chain.from_iterable(reading.ids() for of_row in readings for reading in of_row))
     reached = 0
     done: list[Done] = []
 
     def run() -> None:
         nonlocal reached
-        for reached, row in enumerate(rows):  # noqa: B007 - read below, after a failure
-            done.extend(apply(scope, plan, refs, row))
+        for reached, (row, of_row) in enumerate(zip(rows, readings, strict=True)):  # noqa: B007 - read after a failure
+            done.extend(apply(scope, refs, row, of_row))
         reached = -1
 
     try:
@@ -80,6 +81,8 @@ def _attempt(scope: Scope, plan: Plan, rows: Sequence[Row], result: Result) -> l
     except DatabaseError:
         raise
     except (RowFailed, CrmError, ValueError) as error:
+        # What services remember may name records that are gone with the savepoint.
+        scope.memory.clear()
         if len(rows) == 1:
             result.failures += _failures(plan, rows[0], error)
             return []

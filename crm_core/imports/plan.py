@@ -75,21 +75,33 @@ class Draft(NamedTuple):
     raws: list[Any]
 
 
+class Reading(NamedTuple):
+    """What a row says of one record."""
+
+    record: RecordPlan
+    ext_id: str | None
+    drafts: list[Draft]
+
+    def ids(self) -> Iterator[tuple[str, str]]:
+        """Yield every (system, id) that is spoken of."""
+        if self.ext_id is not None:
+            yield self.record.system, self.ext_id
+        for plan, raws in self.drafts:
+            for each, raw in zip(plan.fields, raws, strict=True):
+                if each.ref is not None and raw is not None:
+                    yield each.ref[1], raw
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All records of a row, in order."""
 
     records: tuple[RecordPlan, ...]
 
-    def ids(self, row: Row) -> Iterator[tuple[str, str]]:
-        """Yield every (system, id) that the row speaks of."""
-        for record in self.records:
-            if not record.main.applies(row):
-                continue
-            ext_id = record.ext_id(row)
-            if ext_id is not None:
-                yield record.system, ext_id
-            for plan in (record.main, *record.parts):
-                for each in plan.fields:
-                    if each.ref is not None and (wanted := each.raw(row)) is not None:
-                        yield each.ref[1], wanted
+    def read(self, row: Row) -> list[Reading]:
+        """Return what a row says of each record it makes."""
+        return [
+            Reading(record, record.ext_id(row), record.drafts(row))
+            for record in self.records
+            if record.main.applies(row)
+        ]

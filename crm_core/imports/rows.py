@@ -13,7 +13,7 @@ from crm_core.records.create import create
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crm_core.imports.plan import Draft, FieldPlan, Plan, RecordPlan
+    from crm_core.imports.plan import Draft, FieldPlan, Reading, RecordPlan
     from crm_core.imports.refs import Refs
     from crm_core.imports.templates import Row
     from crm_core.records.scope import Scope
@@ -31,28 +31,25 @@ class RowFailed(Exception):
         self.record, self.field, self.raw, self.error = record, field, raw, error
 
 
-def apply(scope: Scope, plan: Plan, refs: Refs, row: Row) -> list[Done]:
+def apply(scope: Scope, refs: Refs, row: Row, readings: Sequence[Reading]) -> list[Done]:
     """Create or update the records of a row; return (record type, what was done) for each."""
     done: list[Done] = []
-    for record in plan.records:
-        if not record.main.applies(row):
-            continue
+    for reading in readings:
         try:
-            done.append((record.entity.record_type, _one(scope, record, refs, row)))
+            done.append((reading.record.entity.record_type, _one(scope, refs, reading)))
         except DatabaseError:
             raise
         except CrmError as error:
-            raise RowFailed(record, *_where(record, row, error), error) from error
+            raise RowFailed(reading.record, *_where(reading.record, row, error), error) from error
     return done
 
 
-def _one(scope: Scope, record: RecordPlan, refs: Refs, row: Row) -> str:
-    ext_id = record.ext_id(row)
+def _one(scope: Scope, refs: Refs, reading: Reading) -> str:
+    record, ext_id, drafts = reading
     if ext_id is None:
         message = f"the id in {record.system} is empty; every record needs one"
         raise InvalidInput(message, field="ext_id")
     key = (record.system, ext_id)
-    drafts = record.drafts(row)
     row_hash = record.hash(drafts)
     known = refs.known.get(key)
     record_type = record.entity.record_type

@@ -14,6 +14,7 @@ from crm_core.imports.batch import import_batch
 from crm_core.imports.compiling import compile_mapping
 from crm_core.imports.errors_file import errors_file
 from crm_core.imports.reader import file_hash, opened
+from crm_core.imports.statistics import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -99,12 +100,15 @@ async def _batches(
     operate: Operate, request: Request, plan: Plan, rows: Rows, run: Run, outcome: Outcome, report: Report
 ) -> None:
     started = time.perf_counter()
+    upkeep = Upkeep(plan)
     left = islice(iter(rows), run.position, None)
     while batch := list(islice(left, request.batch)):
         result, run = await operate(_step(plan, batch, run, report))
         outcome.add(result)
         outcome.seconds = time.perf_counter() - started
         request.watch(outcome, rows.bytes_read())
+        if (analyze := upkeep.due(outcome.rows)) is not None:
+            await operate(analyze)
     await operate(lambda scope: progress.finish(scope, run))
 
 

@@ -93,7 +93,8 @@ class _Checks:
         if not asfrom or iscrud:
             return text
         rows = f"(SELECT * FROM {text} WHERE tenant_id = {self.process(self._limits.tenant)})"
-        return rows if kw.get("enclosing_alias") is not None else f"{rows} AS {self.unqualified(text)}"
+        alias = kw.get("enclosing_alias")
+        return rows if alias is not None and alias.element is table else f"{rows} AS {self.unqualified(text)}"
 
     def unqualified(self, text: str) -> str:
         """Return what columns of a table are qualified by; SQLite has no schemas, there its prefix stays."""

@@ -55,6 +55,9 @@ class PluginSql:
         if len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise self._limits.refusal(f"two columns named {', '.join(twice)}", "give one of them a label")
+        if getattr(statement, "_for_update_arg", None) is not None:
+            # A lock holds until the transaction ends: there must be one.
+            self._uow.begin()
         try:
             found = self._uow.fetch(guarded, {})
         except errors.CrmError as error:
@@ -77,7 +80,7 @@ class PluginSql:
         if isinstance(statement, Insert):
             return self._insert_of_tenant(statement)
         if isinstance(statement, Update):
-            self._keep_tenant(_set_by(statement))
+            self._keep_tenant(statement._values or {})  # noqa: SLF001 - no public name
         return statement.where(table.c.tenant_id == self._uow.tenant_id)
 
     def _insert_of_tenant(self, statement: Insert) -> Insert:
@@ -99,7 +102,9 @@ class PluginSql:
     def _require_tenant(self, statement: Insert, row: Mapping[Any, Any]) -> None:
         for key, value in row.items():
             given = value.value if type(value) is BindParameter and value.callable is None else value
-            if _name(key) == _TENANT and (type(given) is not UUID or given != self._uow.tenant_id):
+            # The driver's own class of ids is as good as Python's; any other may compare as it likes.
+            known = (UUID, type(self._uow.tenant_id))
+            if _name(key) == _TENANT and (type(given) not in known or given != self._uow.tenant_id):
                 raise self._limits.refusal(
                     f"{statement.table} with another {_TENANT}", "write rows of ctx.tenant_id only"
                 )
@@ -110,7 +115,7 @@ class PluginSql:
         changed = getattr(clause, "update_values_to_set", None)
         if changed is None:
             return
-        self._keep_tenant(key for key, _ in changed)
+        self._keep_tenant(dict(changed))
         target = getattr(clause, "inferred_target_elements", None) or ()
         if _TENANT not in {_name(element) for element in target}:
             raise self._limits.refusal(
@@ -121,12 +126,6 @@ class PluginSql:
     def _keep_tenant(self, keys: Iterable[Any]) -> None:
         if _TENANT in {_name(key) for key in keys}:
             raise self._limits.refusal(f"a new value for {_TENANT}", "leave it out; rows stay with their tenant")
-
-
-def _set_by(statement: Update) -> list[Any]:
-    """Return the columns an UPDATE sets."""
-    ordered = statement._ordered_values or ()  # noqa: SLF001 - no public name
-    return [*(statement._values or {}), *(key for key, _ in ordered)]  # noqa: SLF001 - no public name
 
 
 def _name(key: Any) -> str:

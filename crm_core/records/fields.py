@@ -23,6 +23,7 @@ SHORT_TEXT = 500
 LONG_TEXT = 65_536
 _LONG = frozenset({"body", "description", "terms"})
 _DECIMALS = (Money, UnitPrice, Quantity, Rate, Percent)
+_EXACT = (*_DECIMALS, UtcDateTime, Day, Json)
 _INT32 = 2**31 - 1
 _INT64 = 2**63 - 1
 _HIDDEN = "tenant_id"
@@ -50,10 +51,8 @@ class Field:
             raise InvalidInput(message, field=self.name)
         kind = self.column.type
         try:
-            if isinstance(kind, _DECIMALS):
+            if isinstance(kind, _EXACT):
                 return kind.exact(value)
-            if isinstance(kind, UtcDateTime):
-                return value.astimezone(dt.UTC)
         except (ValueError, TypeError, OverflowError, AttributeError) as error:
             message = f"{record_type}.{self.name}: {error}"
             raise InvalidInput(message, field=self.name) from error

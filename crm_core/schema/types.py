@@ -184,6 +184,10 @@ class UtcDateTime(_Native):
         """Say that Python sees aware datetimes."""
         return dt.datetime
 
+    def exact(self, value: object) -> dt.datetime:
+        """Give the moment in UTC, or raise if it has no time zone or this column cannot hold it."""
+        return _to_utc(value)
+
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         """Accept aware datetimes only, and convert them to UTC."""
         if dialect.name == "sqlite":
@@ -213,6 +217,10 @@ class Day(_Native):
         """Say that Python sees dates."""
         return dt.date
 
+    def exact(self, value: object) -> dt.date:
+        """Give the day, or raise if this column cannot hold it."""
+        return _checked_day(value)
+
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         """Accept dates only: a datetime would hide which day is meant."""
         if dialect.name == "sqlite":
@@ -237,6 +245,11 @@ class Json(_Native):
 
     postgresql_type = "JSONB"
     hashable = False
+
+    def exact(self, value: object) -> object:
+        """Give the value, or raise if one of the databases would change or refuse it."""
+        dump_json(value)
+        return value
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         """Send compact JSON text; asyncpg and sqlite3 both take a str."""

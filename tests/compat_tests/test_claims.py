@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     ("range_", "version", "fits"),
     [(">=0.1,<1", "0.2.0", True), (">=0.1,<0.2", "0.2.0", False), ("^0.2", "0.2.0rc1", False), (">=x", "0.2.0", None)],
 )
-def test_a_range_is_compared_with_the_version(tmp_path: Path, range_: str, version: str, fits: bool | None) -> None:
+def test_a_range_is_compared_with_the_version(tmp_path: Path, range_: str, version: str, fits: object) -> None:
     folder = core_folder(tmp_path / "dist", version)
     manifest = f'[plugin]\nid = "p"\ncore = "{range_}"\nsdk = "*"\n'
     plugin = PluginSource("p", read_wheel(wheel(tmp_path, "p", "1.0", manifest=manifest)), None)

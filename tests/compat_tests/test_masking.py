@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
-import random
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from compat_tests.masking import Masker, dates_in, tokens
+
+if TYPE_CHECKING:
+    import random
 
 ONE, TWO = "01a20be4-3201-781f-95f0-7f0dad37e27b", "01a20be4-5c2f-7896-8095-bf95a28394a4"
 

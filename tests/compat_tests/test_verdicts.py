@@ -1,17 +1,31 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 
 from compat_tests.model import Cause, Cell, CellState, Check, Kind, Outcome, Verdict, VerdictOf
 from compat_tests.verdicts import exit_code, judge, regressions
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PASS, FAIL, SKIP = Outcome.PASS, Outcome.FAIL, Outcome.SKIP
 
 
-def cell(core: str = "1", *, state: CellState = CellState.RAN, load: Outcome | None = PASS, **checks: Outcome) -> Cell:
+def cell(core: str = "1", *, load: Outcome | None = PASS, **checks: Outcome) -> Cell:
     """Return a cell with a load check and a test for each name."""
+    return made(checks, core=core, load=load)
+
+
+def made(
+    checks: Mapping[str, Outcome],
+    *,
+    core: str = "1",
+    load: Outcome | None = PASS,
+    state: CellState = CellState.RAN,
+) -> Cell:
     found = Cell("loyalty", core, state=state, reason="" if state is CellState.RAN else "no network", log="log.txt")
     if load:
         found.checks.append(Check(Kind.LOAD, "load", load, _cause(load)))
@@ -52,8 +66,8 @@ def test_the_table_is_complete() -> None:
 
 @pytest.mark.parametrize(("before", "after"), TABLE)
 def test_one_check(before: Outcome | None, after: Outcome | None) -> None:
-    baseline = cell("1", **({"a": before} if before else {}))
-    candidate = cell("2", **({"a": after} if after else {}))
+    baseline = made({"a": before} if before else {})
+    candidate = made({"a": after} if after else {}, core="2")
 
     assert judge(baseline, candidate).verdict is TABLE[before, after]
 
@@ -74,7 +88,7 @@ def test_what_fails_on_both_outweighs_what_passes() -> None:
 @pytest.mark.parametrize("which", ["baseline", "candidate", "again"])
 def test_a_cell_that_did_not_run_leaves_it_undecided(state: CellState, which: str) -> None:
     cells = {"baseline": cell("1", a=PASS), "candidate": cell("2", a=FAIL), "again": cell("2", a=FAIL)}
-    cells[which] = cell("9", state=state, load=None)
+    cells[which] = made({}, core="9", load=None, state=state)
 
     verdict = judge(cells["baseline"], cells["candidate"], cells["again"])
 

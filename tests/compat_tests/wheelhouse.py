@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["core_folder", "wheel"]
 
+_WHEEL = "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
 
 def wheel(folder: Path, name: str, version: str, *requires: str, manifest: str = "", content: str = "") -> Path:
     """Write a wheel with one module, its metadata and perhaps a manifest."""
@@ -18,11 +20,13 @@ def wheel(folder: Path, name: str, version: str, *requires: str, manifest: str =
     path = folder / f"{module}-{version}-py3-none-any.whl"
     lines = ["Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}"]
     lines += [f"Requires-Dist: {one}" for one in requires]
+    info = f"{module}-{version}.dist-info"
+    files = {f"{module}/__init__.py": content, f"{info}/METADATA": "\n".join([*lines, "", ""]), f"{info}/WHEEL": _WHEEL}
+    files |= {f"{module}/crm-plugin.toml": manifest} if manifest else {}
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{module}/__init__.py", content)
-        if manifest:
-            archive.writestr(f"{module}/crm-plugin.toml", manifest)
-        archive.writestr(f"{module}-{version}.dist-info/METADATA", "\n".join([*lines, "", ""]))
+        for file, text in files.items():
+            archive.writestr(file, text)
+        archive.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"]))
     return path
 
 

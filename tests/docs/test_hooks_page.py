@@ -132,7 +132,7 @@ def test_the_examples_of_the_page_are_a_plugin_whose_every_hook_works(sqlite_url
             await ask("POST", "/plugins/tour/disable")
             enabled = await ask("POST", "/plugins/tour/enable", {"settings": {"default_source": "unknown"}})
             assert enabled == {"warnings": ["a source called unknown says nothing"]}
-            # plugin_export, plugin_import, plugin_uninstall
+            # its end: plugin_export, plugin_import, plugin_uninstall
             system = app.as_system
             lines = await system(lambda scope: list(scope.hooks.own("plugin_export", "tour")))
             assert lines == [{"line": "tour.source", "default_source": "unknown"}]

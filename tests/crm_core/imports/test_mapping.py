@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from crm_core.imports.mapping import ColumnValue, Constant, RefValue, When, parse_mapping
@@ -104,3 +107,10 @@ def test_every_change_of_the_file_changes_its_hash() -> None:
     second = parse_mapping((_HEAD + "# note\n").encode(), "map.toml")
     assert first.hash != second.hash
     assert first.records[0].fingerprint == second.records[0].fingerprint
+
+
+def test_the_guide_s_mapping_is_a_mapping() -> None:
+    guide = (Path(__file__).parents[3] / "crm_core" / "docs" / "import.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    mapping = parse_mapping(text.encode(), "import.md")
+    assert [record.record_type for record in mapping.records] == ["account", "sales_order"]

@@ -1,4 +1,4 @@
-"""Reading the ledger and adding movements to it; each function costs one statement."""
+"""Reading the ledger and adding movements to it; one statement each, two for `lock`."""
 
 from __future__ import annotations
 

@@ -118,7 +118,8 @@ class Pip:
         """Resolve with a dry run, whose report has the exact versions."""
         out = requirements.with_suffix(".json")
         line: list[str | Path] = ["install", "--quiet", "--dry-run", "--ignore-installed", "--report", out]
-        line += ["--requirement", requirements, *(["--constraint", constraints] if constraints else [])]
+        line += ["--requirement", requirements]
+        line += ["--constraint", constraints] if constraints else []
         run([_interpreter(python), "-m", "pip", *line], log=log, seconds=_SECONDS, cwd=requirements.parent)
         found = [one["metadata"] for one in json.loads(out.read_text("utf-8"))["install"]]
         return "".join(sorted(f"{one['name']}=={one['version']}\n" for one in found))

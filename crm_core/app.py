@@ -70,7 +70,14 @@ def create_app(runtime: Runtime) -> FastAPI:
             await asyncio.gather(*tasks, return_exceptions=True)
             await runtime.close()
 
-    app = FastAPI(title="crm-core", version=__version__, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="crm-core",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.runtime = runtime
     api = APIRouter(prefix=API)
     for module in _MODULES:

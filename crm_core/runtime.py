@@ -80,7 +80,11 @@ class Runtime:
         """Return the work that goes on behind the requests, one coroutine each; cancelling ends it."""
         never = asyncio.Event()
         every = self.settings.relay_seconds
-        return (relay_forever(self, never, every), jobs_forever(self, never, _JOBS_SECONDS), seal_forever(self, never, every))
+        return (
+            relay_forever(self, never, every),
+            jobs_forever(self, never, _JOBS_SECONDS),
+            seal_forever(self, never, every),
+        )
 
     @property
     def jobs(self) -> Mapping[str, Sequence[Job]]:

@@ -18,6 +18,7 @@ class Settings:
     hook_slow_ms: float = 20.0
     relay_seconds: float = 0.5
     background: bool = True
+    log_level: str = "info"
 
     @classmethod
     def from_environment(cls, **overrides: object) -> Settings:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crm_core.cli.output import ExitCode, show, table
-from crm_core.cli.session import AsJson, Database, tenant_id_of, with_runtime
+from crm_core.cli.session import AsJson, Database, Tenant, tenant_id_of, with_runtime, with_tenant
 
 if TYPE_CHECKING:
     from crm_core.runtime import Runtime
@@ -38,6 +38,25 @@ def relay(
     if report is not None:
         counts = {name: getattr(report, name) for name in ("events", "deliveries", "failures", "parked")}
         show(counts, ", ".join(f"{count} {name}" for name, count in counts.items()), as_json=as_json)
+
+
+@outbox_app.command("parked")
+def list_parked(tenant: Tenant, database: Database = None, as_json: AsJson = False) -> None:
+    """List events that a plugin failed on too often, with its last error."""
+    from crm_core.outbox.parked import parked
+
+    rows = [each._asdict() for each in with_tenant(database, tenant, parked)]
+    columns = ["plugin", "topic", "record_id", "attempts", "parked_at", "last_error"]
+    show(rows, table(rows, columns) if rows else "nothing is parked", as_json=as_json)
+
+
+@outbox_app.command("retry")
+def retry(plugin: str, tenant: Tenant, database: Database = None, as_json: AsJson = False) -> None:
+    """Have the parked events of a plugin delivered again."""
+    from crm_core.outbox.parked import retry_parked
+
+    count = with_tenant(database, tenant, lambda scope: retry_parked(scope, plugin))
+    show({"plugin": plugin, "events": count}, f"{count} events will be delivered to {plugin} again", as_json=as_json)
 
 
 @jobs_app.command("run")

@@ -9,8 +9,8 @@ import typer
 from crm_core import __version__
 from crm_core.cli.background import audit_app, jobs_app, outbox_app
 from crm_core.cli.compat import compat_app
-from crm_core.cli.demo import demo
 from crm_core.cli.data import export_data, import_data
+from crm_core.cli.demo import demo
 from crm_core.cli.plugins import plugin_app
 from crm_core.cli.serve import serve
 from crm_core.cli.tenants import init, key_app, migrate, tenant_app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crm_core.cli.output import ExitCode, fail, show, table
-from crm_core.cli.session import AsJson, Database, Tenant, settings_for, tenant_id_of, with_runtime
+from crm_core.cli.session import AsJson, Database, Tenant, operator, settings_for, with_runtime, with_tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from crm_core.records.scope import Scope
     from crm_core.runtime import Runtime
@@ -81,7 +79,7 @@ def enable_plugin(
         given = settings_from_text(scope, name, setting) if setting else None
         return service.enable(scope, name, given)
 
-    warnings = _in_tenant(database, tenant, operate)
+    warnings = with_tenant(database, tenant, operate)
     text = "\n".join([f"{name} is enabled for {tenant}", *(f"warning: {warning}" for warning in warnings)])
     show({"plugin": name, "tenant": tenant, "enabled": True, "warnings": warnings}, text, as_json=as_json)
 
@@ -91,7 +89,7 @@ def disable_plugin(name: str, tenant: Tenant, database: Database = None, as_json
     """Disable a plugin for a tenant; its data and settings stay."""
     from crm_core.plugins import service
 
-    _in_tenant(database, tenant, lambda scope: service.disable(scope, name))
+    with_tenant(database, tenant, lambda scope: service.disable(scope, name))
     show({"plugin": name, "tenant": tenant, "enabled": False}, f"{name} is disabled for {tenant}", as_json=as_json)
 
 
@@ -111,7 +109,7 @@ def uninstall_plugin(
     if sum((keep, export is not None, purge)) > 1:
         fail("choose one of --keep, --export FILE and --purge", ExitCode.USAGE)
     try:
-        done = remove(settings_for(database), name, export=export, purge=purge, actor=_operator())
+        done = remove(settings_for(database), name, export=export, purge=purge, actor=operator())
     except CrmError as error:
         fail(error.message)
     show(done, f"{name} is uninstalled; its data is {done['data']}", as_json=as_json)
@@ -124,7 +122,7 @@ def import_plugin_data(name: str, file: Path, database: Database = None, as_json
     from crm_core.plugins.removal import restore
 
     try:
-        done = restore(settings_for(database), name, file, actor=_operator())
+        done = restore(settings_for(database), name, file, actor=operator())
     except CrmError as error:
         fail(error.message)
     show(done, f"{name}: {done['rows']} rows are back", as_json=as_json)
@@ -140,21 +138,11 @@ def _install(name: str, database: str | None, *, as_json: bool) -> None:
     settings = settings_for(database)
     require_migrated(settings)
     try:
-        manifest = install(settings.database_url, discover(), name, core_version=__version__, actor=_operator())
+        manifest = install(settings.database_url, discover(), name, core_version=__version__, actor=operator())
     except CrmError as error:
         fail(error.message)
     done = {"plugin": manifest.id, "version": manifest.version_text}
     show(done, f"{manifest.label} is installed; enable it per tenant with crm plugin enable {name}", as_json=as_json)
-
-
-def _in_tenant(database: str | None, tenant: str, operation: Callable[[Scope], Any]) -> Any:
-    async def work(runtime: Runtime) -> Any:
-        from crm_core.actors import system_actor
-
-        tenant_id = await tenant_id_of(runtime, tenant)
-        return await runtime.run(system_actor(tenant_id, _operator()), operation)
-
-    return with_runtime(database, work)
 
 
 async def _overview(runtime: Runtime) -> list[dict[str, Any]]:
@@ -164,8 +152,3 @@ async def _overview(runtime: Runtime) -> list[dict[str, Any]]:
     return await runtime.database.run(
         lambda connection: overview(connection, registry, found), tenant_id=None, write=False
     )
-
-
-def _operator() -> str:
-    """Return who runs the command, for the history."""
-    return f"operator {getpass.getuser()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,16 @@ def serve(
 
 def run_server(settings: Settings, listener: socket.socket, ready: Callable[[], None] | None = None) -> None:
     """Serve on a listening socket until the process is told to end; ``ready`` is called once it answers."""
+    configure_logging(settings.log_level)
     asyncio.run(_serve(settings, listener, ready))
+
+
+def configure_logging(level: str) -> None:
+    """Write the log to standard error; ``CRM_LOG_LEVEL`` says from which level on."""
+    names = logging.getLevelNamesMapping()
+    if level.upper() not in names:
+        fail(f"CRM_LOG_LEVEL={level}: write one of {', '.join(name.lower() for name in names)}", ExitCode.USAGE)
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 async def _serve(settings: Settings, listener: socket.socket, ready: Callable[[], None] | None) -> None:

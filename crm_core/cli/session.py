@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
     from uuid import UUID
 
+    from crm_core.records.scope import Scope
     from crm_core.runtime import Runtime
     from crm_core.settings import Settings
 
@@ -76,3 +77,22 @@ async def tenant_id_of(runtime: Runtime, key: str) -> UUID:
     if key in found:
         return found[key]
     return fail(f"there is no tenant {key!r}; there are {', '.join(row[1] for row in rows) or 'none'}")
+
+
+def with_tenant(database: str | None, tenant: str, operation: Callable[[Scope], T]) -> T:
+    """Run an operation as the operator in one tenant."""
+
+    async def work(runtime: Runtime) -> T:
+        from crm_core.actors import system_actor
+
+        tenant_id = await tenant_id_of(runtime, tenant)
+        return await runtime.run(system_actor(tenant_id, operator()), operation)
+
+    return with_runtime(database, work)
+
+
+def operator() -> str:
+    """Return who runs the command, for history and audit."""
+    import getpass
+
+    return f"operator {getpass.getuser()}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _ETAG = re.compile(r'(W/)?"(?P<version>\d+)"')
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MOST_WARNINGS = 10
 _encode = msgspec.json.Encoder().encode
 
 
@@ -95,7 +97,7 @@ def add_route(
 
         async def perform() -> Answer:
             answer: Answer = await runtime.run(
-                actor, lambda scope: run(scope, call), write=write, request_id=request_id
+                actor, lambda scope: with_warnings(scope, run(scope, call)), write=write, request_id=request_id
             )
             return answer
 
@@ -120,6 +122,18 @@ def add_route(
         responses={},
         status_code=documentation.status,
     )
+
+
+def with_warnings(scope: Scope, answer: Answer) -> Answer:
+    """Return the answer with what plugins warned of, as JSON in the header ``crm-warnings``."""
+    if not scope.warnings:
+        return answer
+    told = [
+        {"source": source, "code": issue.code, "message": issue.message, "field": issue.field}
+        for source, issue in scope.warnings[:_MOST_WARNINGS]
+    ]
+    # Headers are ASCII; JSON can say everything in it.
+    return replace(answer, headers={**answer.headers, "crm-warnings": json.dumps(told)})
 
 
 def _request_id(request: Request) -> str:

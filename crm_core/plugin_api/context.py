@@ -18,7 +18,7 @@ from crm_core.records.traces import audit
 from plugin_sdk import NotAllowed, Page, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -134,13 +134,22 @@ class PluginContext:
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger that says which plugin and request."""
         extra = {"plugin": self._plugin.label, "tenant": str(self.tenant_id), "request_id": self.request_id}
-        return logging.LoggerAdapter(logger, extra)
+        return _PluginLog(logger, extra)
 
     def _scope(self) -> Scope:
         uow = self._hooks.uow
         grants = {(grant.record_type, str(grant.action)): Grant() for grant in self._plugin.manifest.capabilities.api}
         actor = Actor(uow.tenant_id, uow.actor.principal_id, f"plugin {self._plugin.label}", grants, self._plugin.label)
         return Scope(uow.acting_as(actor), self._hooks, self._catalog, self._numbers)
+
+
+class _PluginLog(logging.LoggerAdapter[logging.Logger]):
+    """Says in every line which plugin, tenant and request it is about."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        extra = dict(self.extra or {})
+        kwargs["extra"] = {**extra, **(kwargs.get("extra") or {})}
+        return f"{extra['plugin']}: {msg} (tenant {extra['tenant']}, request {extra['request_id']})", kwargs
 
 
 class PluginApi:

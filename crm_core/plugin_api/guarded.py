@@ -10,9 +10,10 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, Uuid, bindparam
+from sqlalchemy import BindParameter, Float, Numeric, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from crm_core.db.names import plugin_schema, sqlite_text
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
     from crm_core.plugin_host.registry import LoadedPlugin
 
 _FUNCTIONS = frozenset(
-    "abs avg ceil char_length coalesce concat count cume_dist current_date current_timestamp dense_rank first_value "
-    "floor greatest lag last_value lead least length localtimestamp lower ltrim max min mod now nth_value ntile nullif "
-    "percent_rank rank replace round row_number rtrim sign substr substring sum trim upper".split()
+    ["abs", "avg", "ceil", "char_length", "coalesce", "concat", "count", "cume_dist", "current_date", "current_timestamp", "dense_rank", "first_value", "floor", "greatest", "lag", "last_value", "lead", "least", "length", "localtimestamp", "lower", "ltrim", "max", "min", "mod", "now", "nth_value", "ntile", "nullif", "percent_rank", "rank", "replace", "round", "row_number", "rtrim", "sign", "substr", "substring", "sum", "trim", "upper"]
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _LITERAL_COLUMN = re.compile(r"\*|[0-9]+", re.ASCII)
@@ -189,12 +188,32 @@ class _CheckedTypes:
         return text
 
 
+class _Decimal(asyncpg.AsyncpgNumeric):
+    """Numbers as asyncpg gives them: no cursor tells their type here, which SQLAlchemy would ask for."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Return decimals, or floats where the column wants them."""
+        del dialect, coltype
+        return None if self.asdecimal else float
+
+
+class _Float(asyncpg.AsyncpgFloat):
+    """Floating point numbers as asyncpg gives them."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Return floats, or decimals where the column wants them."""
+        del dialect, coltype
+        return (lambda value: Decimal(repr(value))) if self.asdecimal else None
+
+
 def _checked(dialect: Dialect) -> Dialect:
     kind: Any = type(dialect)
+    numbers = {} if dialect is SQLITE else {Numeric: _Decimal, Float: _Float}
     names = {
         "statement_compiler": type("_Compiler", (_Checks, kind.statement_compiler), {}),
         "preparer": type("_Names", (_CheckedNames, kind.preparer), {}),
         "type_compiler_cls": type("_Types", (_CheckedTypes, kind.type_compiler_cls), {}),
+        "colspecs": {**kind.colspecs, **numbers},
         "supports_statement_cache": False,
     }
     made: Dialect = type("_Dialect", (kind,), names)(**({"paramstyle": "qmark"} if dialect is SQLITE else {}))
@@ -225,5 +244,3 @@ class GuardedStatement(Statement):
                 prepared.text = sqlite_text(prepared.text)
             self._prepared[id(dialect)] = prepared
         return prepared
-
-

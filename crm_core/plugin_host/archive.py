@@ -19,7 +19,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from crm_core.db.migrate import current_revision, in_transaction
-from crm_core.db.names import plugin_schema
+from crm_core.db.names import plugin_schema, sqlite_schema_prefix
 from crm_core.errors import PluginError
 from crm_core.plugin_host import namespace
 from crm_core.plugin_host.install import advance, installed_manifest, record_history
@@ -206,6 +206,7 @@ def load(url: str, name: str, contents: Contents, *, actor: str) -> int:
         try:
             for table in namespace.parents_first(connection, name):
                 _insert(connection, stored[table], [row for each, row in contents.rows if each == table])
+            _require_references(connection, name)
         except (sa.exc.SQLAlchemyError, ValueError) as error:
             reason = str(getattr(error, "orig", None) or error)
             message = f"the export of {name} does not fit this database: {reason}; nothing of it was loaded"
@@ -239,9 +240,23 @@ def _insert(connection: Connection, target: _Stored, rows: list[dict[str, Any]])
         connection.execute(sa.insert(target.table), [target.read(row) for row in group])
 
 
+def _require_references(connection: Connection, name: str) -> None:
+    """Raise here what SQLite would raise at the end of the transaction, without naming anything."""
+    if connection.dialect.name != "sqlite":
+        return
+    for table in namespace.tables(connection, name):
+        target = sqlite_schema_prefix(plugin_schema(name)) + table
+        broken = connection.exec_driver_sql(f'PRAGMA foreign_key_check("{target}")').first()
+        if broken is not None:
+            message = f"a row of {table} refers to a row of {broken[2]} that is not there"
+            raise ValueError(message)
+
+
 def _require_fit(name: str, stored: Mapping[str, _Stored], contents: Contents) -> None:
     for table, row in contents.rows:
-        missing = [table] if table not in stored else [f"{table}.{key}" for key in row if key not in stored[table].columns]
+        missing = (
+            [table] if table not in stored else [f"{table}.{key}" for key in row if key not in stored[table].columns]
+        )
         if missing:
             version = contents.header.get("version")
             message = f"{name} has no {', '.join(missing)} here; install version {version}, which wrote the export"

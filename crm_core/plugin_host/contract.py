@@ -77,10 +77,7 @@ def _declaration_problems(manifest: Manifest) -> Iterator[str]:
         if definition is None:
             continue
         if spec.priority is not None and definition.rule is not Rule.FOLD:
-            yield (
-                f"declares on_conflict_priority for {hook}, which merges nothing; "
-                f"remove it from [hooks.{hook}]"
-            )
+            yield (f"declares on_conflict_priority for {hook}, which merges nothing; remove it from [hooks.{hook}]")
         if spec.record_types is not None and not definition.by_record_type:
             yield f"declares record_types for {hook}, which is about no record; remove them from [hooks.{hook}]"
 

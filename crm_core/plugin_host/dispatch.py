@@ -168,7 +168,10 @@ def merge(hook: str, patches: Iterable[tuple[Call, Any]], part: str) -> dict[str
 
 def _decide(hook: str, name: str, offers: list[tuple[Call, Any]]) -> Any:
     top = max(call.priority or 0 for call, _ in offers)
-    for candidates in ([value for _, value in offers], [value for call, value in offers if (call.priority or 0) == top]):
+    for candidates in (
+        [value for _, value in offers],
+        [value for call, value in offers if (call.priority or 0) == top],
+    ):
         if all(_same(value, candidates[0]) for value in candidates):
             return candidates[0]
     told = ", ".join(f"{call.plugin.label} wants {_shown(value)}" for call, value in offers)

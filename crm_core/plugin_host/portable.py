@@ -130,4 +130,3 @@ def _kind(database_type: str) -> str:
 def _of_field(kind: str, *, sqlite: bool) -> Portable:
     scale = _SCALED.get(kind) if sqlite else None
     return Portable(_OF_FIELDS.get(kind, kind), sqlite, scale, exact=True)
-

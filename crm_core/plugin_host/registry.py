@@ -53,9 +53,7 @@ class Registry:
     plugins: dict[str, LoadedPlugin] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     calls: dict[str, tuple[Call, ...]] = field(default_factory=dict)
-    collected: dict[str, dict[str, Sequence[Any]]] = field(
-        default_factory=lambda: {"routes": {}, "scheduled_jobs": {}}
-    )
+    collected: dict[str, dict[str, Sequence[Any]]] = field(default_factory=lambda: {"routes": {}, "scheduled_jobs": {}})
     """What plugins answered to the hooks that are asked once, at start-up, by hook and plugin."""
 
     def own_calls(self, hook: str, plugin: str) -> tuple[Call, ...]:
@@ -97,7 +95,7 @@ def load(plugins: Sequence[Discovered], *, core_version: str, database: str) -> 
     return registry
 
 
-class _Unusable(Exception):  # noqa: N818 - says what became of the plugin
+class _Unusable(Exception):
     """A plugin that is refused, with everything found wrong."""
 
     def __init__(self, problems: Iterable[str]) -> None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from crm_core.plugin_host.archive import Contents
     from crm_core.plugin_host.discovery import Discovered
     from crm_core.records.scope import Scope
-    from crm_core.runtime import Runtime
     from crm_core.settings import Settings
 
 

@@ -175,14 +175,16 @@ def _before(scope: Scope, entity: Entity, row: dict[str, Any], own: PluginValues
             take_own_fields(scope, entity, patches, own)
     if hooks.has("find_duplicates", record_type):
         found = hooks.collect("find_duplicates", record_type, record_type=record_type, draft=frozen(entity, row, own))
-        blocking = [(plugin.label, match) for plugin, matches in found for match in matches if match.blocks]
+        issues = [(plugin.label, _duplicate(entity, match)) for plugin, matches in found for match in matches]
+        blocking = [(label, issue) for label, issue in issues if issue.level is Level.ERROR]
         if blocking:
-            raise Refused([(label, _duplicate(entity, match)) for label, match in blocking])
+            raise Refused(blocking)
+        scope.warnings.extend(issues)
 
 
 def _duplicate(entity: Entity, match: Any) -> Issue:
     message = f"this {entity.record_type} seems to be {match.record_id} already: {match.reason}"
-    return Issue("duplicate_record", message, level=Level.ERROR)
+    return Issue("duplicate_record", message, level=Level.ERROR if match.blocks else Level.WARNING)
 
 
 def apply_before_write(
@@ -228,10 +230,11 @@ def validate(
     if issues:
         raise Refused(issues)
     if scope.hooks.has("record_validate", entity.record_type):
-        scope.hooks.issues(
+        warnings = scope.hooks.issues(
             "record_validate",
             entity.record_type,
             operation=operation,
             old=frozen(entity, old) if old else None,
             new=frozen(entity, row, own),
         )
+        scope.warnings.extend(warnings)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crm_core.plugin_host.dispatch import Hooks
     from crm_core.records.entity import Entity
     from crm_core.records.numbers import Numbers
+    from plugin_sdk import Issue
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Scope:
     numbers: Numbers
     memory: dict[str, Any] = field(default_factory=dict)
     """What services of this operation have looked up and need again, such as the tenant's rounding."""
+    warnings: list[tuple[str, Issue]] = field(default_factory=list)
+    """What plugins had to say that refuses nothing; the answer carries it."""
 
     @property
     def actor(self) -> Actor:

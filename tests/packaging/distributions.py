@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 # Files that lie in the SDK's folder, which is the package itself, and belong to the repository or the sdist only.
-SDK_FILES_OUTSIDE_THE_WHEEL = ("CHANGELOG.md", "LICENSE", "README.md", "docs", "pyproject.toml")
+# Files of packages that are read in the repository and not installed, by package.
+OUTSIDE_THE_WHEEL = {("crm_core", "docs")} | {
+    ("plugin_sdk", name) for name in ("CHANGELOG.md", "LICENSE", "README.md", "docs", "pyproject.toml")
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Distribution:
             f"{package.name}/{path}"
             for package in self.packages
             for path in _tracked_or_new_files(package)
-            if self.name != "crm-plugin-sdk" or path.parts[0] not in SDK_FILES_OUTSIDE_THE_WHEEL
+            if (package.name, path.parts[0]) not in OUTSIDE_THE_WHEEL
         }
 
 

@@ -94,7 +94,7 @@ MANIFEST = '[tables]\nbook = "Books."\na_chapter = "Chapters."\n' + FIELDS
 VALUES: dict[str, Any] = {
     "f_text": "Ünï",
     "f_integer": 2**40,
-    "f_decimal": "1.234567",
+    "f_decimal": "1.2345",
     "f_money": "922337203685.4775",
     "f_boolean": False,
     "f_date": "2024-02-29",

@@ -1,5 +1,5 @@
 # Shared by the scripts beside it: how an environment is made from nothing. Sourced, never run.
-# Needs Python 3.11 or newer with pip, and a package registry as pip or uv on this machine know it.
+# Needs Python 3.11, 3.12 or 3.13 with pip or uv, and a package registry as one of them knows it on this machine.
 
 # Without bytecode every process we start compiles every module again.
 unset PYTHONDONTWRITEBYTECODE
@@ -12,7 +12,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
 pins="$PWD/.ci/constraints.txt"
 
-step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
+current_step=start
+step() { current_step="$*"; printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 fail() { printf '%s: %s\n' "$0" "$*" >&2; exit 1; }
 
 # A version manager puts a uv on the PATH that only says where it is not installed.

@@ -67,7 +67,7 @@ def freeze(
     for wheel in wheels:
         shutil.copyfile(wheel, partial / wheel.name)
     shutil.copyfile(lock, partial / CONSTRAINTS)
-    _write(partial / _RELEASE, _described(version, partial, changes, source))
+    _write(partial / _RELEASE, _described(version, partial, changes))
     partial.rename(target)
     _write(archive / _INDEX, {"releases": [*versions(archive), version]})
     return target
@@ -83,12 +83,12 @@ def _wheels(source: Path, version: str) -> list[Path]:
     return [cores[0].path, newest(sdks).path]
 
 
-def _described(version: str, folder: Path, changes: str, source: Path) -> dict[str, Any]:
+def _described(version: str, folder: Path, changes: str) -> dict[str, Any]:
     return {
         "format": 1,
         "version": version,
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(source),
+        "commit": _commit(Path.cwd()),
         "changes": changes,
         "files": {path.name: _hash(path) for path in sorted(folder.iterdir())},
     }

@@ -27,8 +27,9 @@ def demo(
     """Make a database with demo data and every plugin of this environment, and serve it."""
     from crm_core.demo import prepare
 
-    # Without a handler of ours SIGTERM ends the process before the temporary folder is removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # Both are the usual end of a demo. By default SIGTERM would leave the temporary folder behind.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit())
     with tempfile.TemporaryDirectory(prefix="crm-demo-") as temporary:
         folder = directory or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -128,11 +128,17 @@ def _table_of(write: Write) -> Table | None:
 def _missing_reference(connection: Connection, write: Write, anchors: Collection[Any]) -> ReferenceNotFound | None:
     """Look which reference is missing: SQLite does not say. Runs only after a failure."""
     table = _table_of(write)
-    for constraint in table.constraints if table is not None else ():
-        if isinstance(constraint, ForeignKeyConstraint) and _dangling(connection, constraint, write, anchors):
+    for constraint in _foreign_keys(table) if table is not None else ():
+        if _dangling(connection, constraint, write, anchors):
             columns = [str(name) for name in constraint.column_keys if name != "tenant_id"]
             return _missing(str(constraint.table.name), columns)
     return None
+
+
+def _foreign_keys(table: Table) -> list[ForeignKeyConstraint]:
+    """Return the foreign keys in the order of their columns, in which PostgreSQL checks them."""
+    places = {name: place for place, name in enumerate(table.columns.keys())}
+    return sorted(table.foreign_key_constraints, key=lambda each: places[each.column_keys[-1]])
 
 
 def _dangling(connection: Connection, constraint: ForeignKeyConstraint, write: Write, anchors: Collection[Any]) -> bool:

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from crm_core.db.statements import SQLITE
+from crm_core.db.texts import lower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ class SqliteConnection:
         self._driver = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
         for pragma in (*_PRAGMAS, *(["query_only=ON"] if read_only else [])):
             self._driver.execute(f"PRAGMA {pragma}")
+        self._driver.create_function("crm_lower", 1, lower, deterministic=True)
         self.waited = 0.0
 
     @property

@@ -8,12 +8,14 @@ or a known operator is refused.
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, Float, Numeric, Uuid, bindparam
+from sqlalchemy import BindParameter, DateTime, Float, Numeric, Uuid, bindparam
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from crm_core.db.names import plugin_schema, sqlite_text
@@ -29,7 +31,49 @@ if TYPE_CHECKING:
     from crm_core.plugin_host.registry import LoadedPlugin
 
 _FUNCTIONS = frozenset(
-    ["abs", "avg", "ceil", "char_length", "coalesce", "concat", "count", "cume_dist", "current_date", "current_timestamp", "dense_rank", "first_value", "floor", "greatest", "lag", "last_value", "lead", "least", "length", "localtimestamp", "lower", "ltrim", "max", "min", "mod", "now", "nth_value", "ntile", "nullif", "percent_rank", "rank", "replace", "round", "row_number", "rtrim", "sign", "substr", "substring", "sum", "trim", "upper"]
+    [
+        "abs",
+        "avg",
+        "ceil",
+        "char_length",
+        "coalesce",
+        "concat",
+        "count",
+        "cume_dist",
+        "current_date",
+        "current_timestamp",
+        "dense_rank",
+        "first_value",
+        "floor",
+        "greatest",
+        "lag",
+        "last_value",
+        "lead",
+        "least",
+        "length",
+        "localtimestamp",
+        "lower",
+        "ltrim",
+        "max",
+        "min",
+        "mod",
+        "now",
+        "nth_value",
+        "ntile",
+        "nullif",
+        "percent_rank",
+        "rank",
+        "replace",
+        "round",
+        "row_number",
+        "rtrim",
+        "sign",
+        "substr",
+        "substring",
+        "sum",
+        "trim",
+        "upper",
+    ]
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _LITERAL_COLUMN = re.compile(r"\*|[0-9]+", re.ASCII)
@@ -91,7 +135,7 @@ class _Checks:
             self._limits.require_own(table, write=iscrud)
         if not asfrom or iscrud:
             return text
-        rows = f"(SELECT * FROM {text} WHERE tenant_id = {self.process(self._limits.tenant)})"
+        rows = f"(SELECT * FROM {text} WHERE tenant_id = {self.process(self._limits.tenant)})"  # noqa: S608 - compiled
         alias = kw.get("enclosing_alias")
         return rows if alias is not None and alias.element is table else f"{rows} AS {self.unqualified(text)}"
 
@@ -107,7 +151,7 @@ class _Checks:
 
     def visit_function(self, func: Any, *args: Any, **kw: Any) -> str:
         """Render a function that computes from its arguments alone."""
-        if func.name.lower() not in _FUNCTIONS or getattr(func, "packagenames", ()):
+        if func.name.lower() not in _FUNCTIONS or getattr(func, "packagenames", None):
             raise self._limits.refusal(f"the function {func.name}", f"there are {', '.join(sorted(_FUNCTIONS))}")
         return str(super().visit_function(func, *args, **kw))  # type: ignore[misc]
 
@@ -206,14 +250,37 @@ class _Float(asyncpg.AsyncpgFloat):
         return (lambda value: Decimal(repr(value))) if self.asdecimal else None
 
 
+class _Moment(sqlite.DATETIME):
+    """Moments in UTC: SQLite would keep the hands of the clock and forget where it hung."""
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """Store an aware moment as that of UTC."""
+        store: Any = super().bind_processor(dialect)
+
+        def bind(value: Any) -> Any:
+            return store(value.astimezone(dt.UTC) if self.timezone and value is not None else value)
+
+        return bind
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Return an aware moment, as PostgreSQL does."""
+        load: Any = super().result_processor(dialect, coltype)
+
+        def result(value: Any) -> Any:
+            found = load(value)
+            return found.replace(tzinfo=dt.UTC) if self.timezone and found is not None else found
+
+        return result
+
+
 def _checked(dialect: Dialect) -> Dialect:
     kind: Any = type(dialect)
-    numbers = {} if dialect is SQLITE else {Numeric: _Decimal, Float: _Float}
+    types: dict[Any, Any] = {DateTime: _Moment} if dialect is SQLITE else {Numeric: _Decimal, Float: _Float}
     names = {
         "statement_compiler": type("_Compiler", (_Checks, kind.statement_compiler), {}),
         "preparer": type("_Names", (_CheckedNames, kind.preparer), {}),
         "type_compiler_cls": type("_Types", (_CheckedTypes, kind.type_compiler_cls), {}),
-        "colspecs": {**kind.colspecs, **numbers},
+        "colspecs": {**kind.colspecs, **types},
         "supports_statement_cache": False,
     }
     made: Dialect = type("_Dialect", (kind,), names)(**({"paramstyle": "qmark"} if dialect is SQLITE else {}))

@@ -96,7 +96,7 @@ class PluginSql:
             self._require_tenant(statement, row)
         if many:
             return statement
-        self._require_tenant(statement, statement._values or {})  # noqa: SLF001 - no public name
+        self._require_tenant(statement, dict(statement._values or {}))  # noqa: SLF001 - no public name
         return statement.values(tenant_id=self._uow.tenant_id)
 
     def _require_tenant(self, statement: Insert, row: Mapping[Any, Any]) -> None:
@@ -110,7 +110,7 @@ class PluginSql:
                 )
 
     def _check_conflict(self, statement: Insert) -> None:
-        """An upsert must not reach a row of another tenant, nor give it away."""
+        """Keep an upsert from reaching a row of another tenant, and from giving one away."""
         clause: Any = statement._post_values_clause  # noqa: SLF001 - no public name
         changed = getattr(clause, "update_values_to_set", None)
         if changed is None:

@@ -13,25 +13,46 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-_NAMES = "n.nspname IN ('core', 'plat')"
-_OF_TABLES = f"JOIN pg_class c ON c.oid = x.{{}} JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_NAMES}"
 _POSTGRESQL = (
-    f"SELECT n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl::text FROM pg_class c "
-    f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_NAMES}",
-    "SELECT c.relname, x.attname, x.atttypid, x.atttypmod, x.attnotnull, x.attisdropped FROM pg_attribute x "
-    + _OF_TABLES.format("attrelid"),
-    "SELECT c.relname, x.conname, pg_get_constraintdef(x.oid) FROM pg_constraint x " + _OF_TABLES.format("conrelid"),
+    """
+    SELECT n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl::text
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('core', 'plat')
+    """,
+    """
+    SELECT c.relname, x.attname, format_type(x.atttypid, x.atttypmod), x.attnotnull, x.attnum
+    FROM pg_attribute x JOIN pg_class c ON c.oid = x.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat')
+    """,
+    """
+    SELECT c.relname, x.conname, pg_get_constraintdef(x.oid)
+    FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat')
+    """,
     # The triggers of foreign keys that refer to the anchor stand for those keys and come with each plugin's table.
-    "SELECT c.relname, x.tgname, x.tgenabled FROM pg_trigger x "
-    + _OF_TABLES.format("tgrelid")
-    + " AND NOT x.tgisinternal",
-    "SELECT c.relname, x.polname, x.polcmd, pg_get_expr(x.polqual, x.polrelid) FROM pg_policy x "
-    + _OF_TABLES.format("polrelid"),
-    "SELECT c.relname, x.rulename FROM pg_rewrite x " + _OF_TABLES.format("ev_class"),
-    "SELECT n.nspname, p.proname, pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
-    f"WHERE {_NAMES}",
-    "SELECT schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_xact_user_tables "
-    "WHERE schemaname IN ('core', 'plat') AND n_tup_ins + n_tup_upd + n_tup_del > 0",
+    """
+    SELECT c.relname, x.tgname, pg_get_triggerdef(x.oid), x.tgenabled
+    FROM pg_trigger x JOIN pg_class c ON c.oid = x.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat') AND NOT x.tgisinternal
+    """,
+    """
+    SELECT c.relname, x.polname, x.polcmd, pg_get_expr(x.polqual, x.polrelid), pg_get_expr(x.polwithcheck, x.polrelid)
+    FROM pg_policy x JOIN pg_class c ON c.oid = x.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat')
+    """,
+    """
+    SELECT c.relname, x.rulename
+    FROM pg_rewrite x JOIN pg_class c ON c.oid = x.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat')
+    """,
+    """
+    SELECT n.nspname, p.proname, pg_get_functiondef(p.oid)
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('core', 'plat')
+    """,
+    # Rows written in this very transaction.
+    """
+    SELECT schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_xact_user_tables
+    WHERE schemaname IN ('core', 'plat') AND n_tup_ins + n_tup_upd + n_tup_del > 0
+    """,
 )
 _SQLITE = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 # Codes of SQLite's authorizer: delete, insert and update of rows.

@@ -13,7 +13,6 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     bindparam,
     select,
 )
@@ -22,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from crm_core.db.lists import is_in
 from crm_core.db.statements import Statement
 from crm_core.errors import InvalidInput, UnknownField
-from crm_core.schema.types import Day, Flag, Id, Json, Money, UtcDateTime
+from crm_core.schema.types import Day, Flag, Id, Json, Money, PlainText, UtcDateTime
 from plugin_sdk import FieldValueError
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ def column_type(kind: str) -> TypeEngine[Any]:
     from sqlalchemy import BigInteger  # noqa: PLC0415 - beside the types it belongs to
 
     types: dict[str, TypeEngine[Any]] = {
-        "text": Text(),
-        "choice": Text(),
+        "text": PlainText(),
+        "choice": PlainText(),
         "integer": BigInteger(),
         "decimal": Money(),
         "money": Money(),

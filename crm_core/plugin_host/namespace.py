@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 schema_of = plugin_schema
 
+# The catalog itself: SQLAlchemy's inspector cannot read columns with a collation where JSON stays text.
+_COLUMNS = sa.text(
+    "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
+    "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = :schema AND c.relname = :name AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+)
+
 
 def tables(connection: Connection, plugin: str) -> list[str]:
     """Return the tables that exist in a plugin's namespace, without its version table, by their declared names."""
@@ -37,8 +44,7 @@ def columns(connection: Connection, plugin: str, table: str) -> dict[str, str]:
     """Return the columns of one of a plugin's tables with their database types."""
     schema = plugin_schema(plugin)
     if connection.dialect.name == "postgresql":
-        found = sa.inspect(connection).get_columns(table, schema=schema)
-        return {column["name"]: column["type"].compile(dialect=connection.dialect) for column in found}
+        return {name: kind.upper() for name, kind in connection.execute(_COLUMNS, {"schema": schema, "name": table})}
     name = sqlite_schema_prefix(schema) + table
     rows = connection.exec_driver_sql(f'PRAGMA table_info("{name}")').all()
     return {row[1]: row[2] for row in rows}

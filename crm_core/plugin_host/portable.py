@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from crm_core.schema.types import Money, Quantity
+from crm_core.plugin_host.fields import column_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,6 @@ _KINDS = {
     "REAL": "float",
 }
 _OF_FIELDS = {"text": "text", "choice": "text", "money": "decimal"}
-_SCALED = {"money": Money.scale, "decimal": Quantity.scale}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +127,6 @@ def _kind(database_type: str) -> str:
 
 
 def _of_field(kind: str, *, sqlite: bool) -> Portable:
-    scale = _SCALED.get(kind) if sqlite else None
+    # The column itself knows its scale; SQLite keeps it as a whole number of last places.
+    scale = getattr(column_type(kind), "scale", None) if sqlite else None
     return Portable(_OF_FIELDS.get(kind, kind), sqlite, scale, exact=True)

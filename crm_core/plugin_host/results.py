@@ -78,8 +78,8 @@ def _is_match(match: Any) -> bool:
 
 
 def _is_job(job: Any) -> bool:
-    named = isinstance(job.name, str) and bool(job.name)
-    return named and callable(job.run) and isinstance(job.every, timedelta) and job.every > timedelta()
+    named = isinstance(job.name, str) and job.name
+    return bool(named) and callable(job.run) and isinstance(job.every, timedelta) and job.every > timedelta()
 
 
 def _score(result: Any) -> Any:

@@ -152,7 +152,7 @@ def _served(plugin: str, route: Route) -> Callable[[Scope, Call], Answer]:
 def _answer(model: type[BaseModel], result: Any) -> bytes:
     """Return what the handler returned as JSON, checked against the model the route promises."""
     # A model's own instance too: its fields may have been set to anything since.
-    values = result.model_dump() if isinstance(result, BaseModel) else result
+    values = result.model_dump(warnings=False) if isinstance(result, BaseModel) else result
     return model.model_validate(values).model_dump_json().encode()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, ColumnElement, Text, bindparam
 
 from crm_core.db.lists import is_in
+from crm_core.db.texts import MAX_PATTERN, matches
 from crm_core.errors import InvalidInput, UnknownField
 from crm_core.records.entity import unknown_field
 from crm_core.schema.types import Json
@@ -29,7 +30,6 @@ _COMPARISONS: Mapping[str, Callable[[Column[Any], Any], ColumnElement[bool]]] = 
     "gte": lambda column, bound: column >= bound,
 }
 OPERATORS = (*_COMPARISONS, "in", "contains", "starts", "empty")
-_ESCAPE = "\\"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,9 @@ class Filter:
             return column.is_(None) if self.value else column.is_not(None)
         if self.operator == "in":
             return is_in(column, name)
-        bound = bindparam(name, type_=column.type)
         if self.operator in {"contains", "starts"}:
-            return column.ilike(bound, escape=_ESCAPE)
-        return _COMPARISONS[self.operator](column, bound)
+            return matches(column, name)
+        return _COMPARISONS[self.operator](column, bindparam(name, type_=column.type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,9 @@ def _value(target: Target, key: str, operator: str, text: Any) -> Any:
     if operator in {"contains", "starts"}:
         if not isinstance(target.column.type, Text):
             message = f"{key}: {target.name} is not a text; use eq, lt, gt or in"
+            raise InvalidInput(message, parameter=key)
+        if len(str(text)) > MAX_PATTERN or "\0" in str(text):
+            message = f"{key}: write at most {MAX_PATTERN} characters, NUL not among them"
             raise InvalidInput(message, parameter=key)
         escaped = re.sub(r"([\\%_])", r"\\\1", str(text))
         return f"%{escaped}%" if operator == "contains" else f"{escaped}%"

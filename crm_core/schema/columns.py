@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
 
 from crm_core.schema.metadata import core
-from crm_core.schema.types import Flag, Id, Json, Money, UtcDateTime
+from crm_core.schema.types import Flag, Id, Json, Money, PlainText, UtcDateTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,7 @@ def id_column(name: str = "id", *, required: bool = True, doc: str = "The id, ma
 
 def text(name: str, *, required: bool = False, default: str | None = None, doc: str | None = None) -> Items:
     """Make a text column."""
-    return sa.Column(name, sa.Text, nullable=not required, server_default=default, doc=doc)
+    return sa.Column(name, PlainText, nullable=not required, server_default=default, doc=doc)
 
 
 def flag(name: str, *, default: bool, doc: str | None = None) -> Items:
@@ -106,7 +106,7 @@ def money_pair(name: str, *, doc: str | None = None) -> Items:
     """Make an amount and its currency, both or neither."""
     return [
         sa.Column(name, Money, doc=doc),
-        sa.Column("currency", sa.Text, doc=f"The currency of {name}, three letters of ISO 4217."),
+        sa.Column("currency", PlainText, doc=f"The currency of {name}, three letters of ISO 4217."),
         sa.CheckConstraint(f"({name} IS NULL) = (currency IS NULL)", name=f"{name}_has_currency"),
     ]
 
@@ -115,7 +115,7 @@ def one_of(name: str, values: Sequence[str], *, required: bool = True, doc: str 
     """Make a text column for a set of values the core owns."""
     allowed = ", ".join(f"'{value}'" for value in values)
     doc = doc or f"One of {', '.join(values)}."
-    column = sa.Column(name, sa.Text, nullable=not required, doc=doc, info={"values": tuple(values)})
+    column = sa.Column(name, PlainText, nullable=not required, doc=doc, info={"values": tuple(values)})
     return [column, sa.CheckConstraint(f"{name} IN ({allowed})", name=name)]
 
 

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 
 from crm_core.schema.columns import Items, id_column, json, moment, ref, table, tenant_column, text, unique
 from crm_core.schema.metadata import core
-from crm_core.schema.types import Id
+from crm_core.schema.types import Id, PlainText
 
 __all__ = ["audit_event", "audit_pending", "audit_seal", "outbox", "stage_event"]
 
 
 def _about() -> Items:
     return [
-        sa.Column("record_type", sa.Text),
+        sa.Column("record_type", PlainText),
         sa.Column("record_id", Id, doc="The record it is about; it may be gone."),
     ]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.operators import OperatorType
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Day", "Flag", "Id", "Json", "Money", "Percent", "Quantity", "Rate", "UnitPrice", "UtcDateTime"]
+__all__ = ["Day", "Flag", "Id", "Json", "Money", "Percent", "PlainText", "Quantity", "Rate", "UnitPrice", "UtcDateTime"]
 
 _INT64_MAX = 2**63 - 1
 # Wide enough for any int64 with a scale of ten; a value that would lose a digit raises instead of being rounded.
@@ -44,6 +44,15 @@ class Id(sa.Uuid[uuid.UUID]):
 
 class Flag(sa.Boolean):
     """True or false: BOOLEAN on PostgreSQL, 0 or 1 in an INTEGER on SQLite."""
+
+    cache_ok = True
+
+
+class PlainText(sa.Text):
+    """Text that is compared and sorted by code point: TEXT with the collation "C" on PostgreSQL, TEXT on SQLite.
+
+    Lists are then in the same order whatever locale a database was made with, and indexes survive a change of locale.
+    """
 
     cache_ok = True
 
@@ -302,6 +311,11 @@ def _checked_day(value: object) -> dt.date:
 @compiles(_Native, "sqlite")
 def _native_on_sqlite(type_: _Native, _compiler: object, **_kw: object) -> str:
     return type_.sqlite_type
+
+
+@compiles(PlainText, "postgresql")
+def _plain_text_on_postgresql(_type: PlainText, _compiler: object, **_kw: object) -> str:
+    return 'TEXT COLLATE "C"'
 
 
 @compiles(Flag, "sqlite")

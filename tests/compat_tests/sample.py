@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["ROOT", "SCENARIO", "core_wheels", "project"]
 
 ROOT = Path(__file__).resolve().parents[2]
-_PARTS = ("crm_core", "plugin_sdk", "compat_tests", "pyproject.toml", "LICENSE", "CHANGELOG.md")
+_PACKAGES = ("crm_core", "plugin_sdk", "compat_tests")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "releases", "dist")
 
 _PYPROJECT = """
@@ -92,12 +92,11 @@ def project(folder: Path, plugin_id: str, *, test: str = "", scenario: Mapping[s
 def core_wheels(folder: Path, version: str, changes: Mapping[str, tuple[str, str]] | None = None) -> Path:
     """Build core and SDK from a copy of this checkout with another version and replaced texts, by file."""
     copy, dist = folder / "copy", folder / "dist"
-    for part in _PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, copy / part, ignore=_LEFT_OUT)
-        else:
-            shutil.copy(source, copy / part)
+    for package in _PACKAGES:
+        shutil.copytree(ROOT / package, copy / package, ignore=_LEFT_OUT)
+    for path in ROOT.iterdir():
+        if path.is_file() and not path.name.startswith("."):
+            shutil.copy(path, copy / path.name)
     for file, (before, after) in {"pyproject.toml": _version(version), **(changes or {})}.items():
         text = (copy / file).read_text("utf-8")
         if text.count(before) != 1:
@@ -106,7 +105,9 @@ def core_wheels(folder: Path, version: str, changes: Mapping[str, tuple[str, str
         (copy / file).write_text(text.replace(before, after), "utf-8")
     for source in (copy, copy / "plugin_sdk"):
         line = ["uv", "build", "--quiet", "--wheel", "--out-dir", str(dist), str(source)]
-        subprocess.run(line, check=True, capture_output=True)
+        done = subprocess.run(line, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
     shutil.copy(ROOT / ".ci" / "constraints.txt", dist / "constraints.txt")
     return dist
 

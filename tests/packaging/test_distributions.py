@@ -3,9 +3,6 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
-import json
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -22,6 +19,7 @@ from tests.packaging.distributions import (
     wheel_hashes,
     workspace,
 )
+from tests.packaging.environments import install
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,34 +193,15 @@ def test_sdists_hold_no_caches(built: Built) -> None:
 
 
 def test_sdk_runs_with_pluggy_and_semver_alone(every_built: Mapping[str, Built], tmp_path: Path) -> None:
-    python = install_alone(every_built["crm-plugin-sdk"], tmp_path)
+    environment = install(tmp_path, [str(every_built["crm-plugin-sdk"].wheel)])
     program = "import json, sys, plugin_sdk; print(json.dumps([plugin_sdk.__file__, *sys.modules]))"
 
-    done = subprocess.run([python, "-I", "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    origin, *modules = environment.json("python", "-I", "-W", "error", "-c", program)
 
-    assert done.returncode == 0, done.stderr
-    origin, *modules = json.loads(done.stdout)
+    assert set(environment.packages()) == {"crm-plugin-sdk", "pluggy", "semver"}
     assert str(tmp_path) in origin
     assert {"plugin_sdk", "pluggy"} <= set(modules)
     assert not {"alembic", "crm_core", "fastapi", "pydantic", "sqlalchemy", "starlette"} & set(modules)
-
-
-def install_alone(built: Built, folder: Path) -> str:
-    """Install a wheel and what it requires into an empty environment; return that environment's interpreter."""
-    uv = shutil.which("uv")
-    assert uv, "uv is not on the PATH: install the dependency group dev"
-    python = str(folder / "venv" / "bin" / "python")
-    pins = str(ROOT / ".ci" / "constraints.txt")
-    for command in (
-        [uv, "venv", "--quiet", str(folder / "venv")],
-        [uv, "pip", "install", "--quiet", "--python", python, "--constraint", pins, str(built.wheel)],
-    ):
-        subprocess.run(command, check=True, cwd=folder)
-    listed = subprocess.run(
-        [uv, "pip", "list", "--python", python, "--format", "json"], check=True, capture_output=True, text=True
-    )
-    assert {row["name"] for row in json.loads(listed.stdout)} == {"crm-plugin-sdk", "pluggy", "semver"}
-    return python
 
 
 def test_a_plugin_is_named_after_its_folder() -> None:

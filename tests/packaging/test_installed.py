@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tests.packaging.distributions import Built
     from tests.packaging.environments import Environment
 
+# On every Python that we support: .ci/run gives each its turn.
+pytestmark = pytest.mark.smoke
+
 PLUGINS = [plugin.folder.name for plugin in plugins()]
 
 # Imports every module and runs one command in the same process, then tells where each module came from.
@@ -42,7 +45,7 @@ print(json.dumps({name: module.__file__ for name, module in sys.modules.items() 
 @contextmanager
 def demo(environment: Environment) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
     """Start the demo; give its address, its key and its process, which the caller ends."""
-    command = [environment.programs / "crm", "demo", "--no-open", "--port", "0"]
+    command = [str(environment.programs / "crm"), "demo", "--no-open", "--port", "0"]
     with subprocess.Popen(
         command,
         cwd=environment.folder / "work",
@@ -102,6 +105,7 @@ def test_everything_that_is_imported_lies_in_the_environment(installed: Environm
 
 def test_the_first_steps_of_an_administrator(installed: Environment, empty_database_url: str) -> None:
     database = {"CRM_DATABASE_URL": empty_database_url}
+    versions = {plugin.folder.name: plugin.project["version"] for plugin in plugins()}
     made = installed.json("crm", "init", "--json", **database)
     assert made["tenant"] == "main"
 
@@ -110,16 +114,14 @@ def test_the_first_steps_of_an_administrator(installed: Environment, empty_datab
     for plugin in PLUGINS:
         assert installed.json("crm", "plugin", "install", plugin, "--json", **database) == {
             "plugin": plugin,
-            "version": installed.packages()[f"crm-plugin-{plugin.replace('_', '-')}"],
+            "version": versions[plugin],
         }
         enabled = installed.json("crm", "plugin", "enable", plugin, "--tenant", "main", "--json", **database)
         assert enabled == {"plugin": plugin, "tenant": "main", "enabled": True, "warnings": []}
 
     after = installed.json("crm", "plugin", "list", "--json", **database)
     states = {row["id"]: (row["state"], row["version"], row["package_version"]) for row in after}
-    assert states == {
-        plugin.folder.name: ("installed", plugin.project["version"], plugin.project["version"]) for plugin in plugins()
-    }
+    assert states == {plugin: ("loaded", version, version) for plugin, version in versions.items()}
     sealed = installed.json("crm", "audit", "seal", "--json", **database)
     assert sealed["tenants"] == 1
     (report,) = installed.json("crm", "audit", "verify", "--json", **database)
@@ -173,12 +175,7 @@ def test_each_extra_of_the_sdk_brings_what_its_module_needs(
     every_built: Mapping[str, Built], tmp_path: Path, extra: str, module: str, needed: str
 ) -> None:
     wheel = every_built["crm-plugin-sdk"].wheel
-    alone = install(tmp_path / "alone", [f"crm-plugin-sdk @ {wheel.as_uri()}"])
-    assert set(alone.packages()) == {"crm-plugin-sdk", "pluggy", "semver"}
-    assert alone.run("python", "-I", "-W", "error", "-c", "import plugin_sdk; print(plugin_sdk.__name__)")
-
-    with_extra = install(tmp_path / "extra", [f"crm-plugin-sdk[{extra}] @ {wheel.as_uri()}"])
-
+    environment = install(tmp_path / "extra", [f"crm-plugin-sdk[{extra}] @ {wheel.as_uri()}"])
     program = (
         "import importlib, json, pkgutil, sys\n"
         f"root = importlib.import_module({module!r})\n"
@@ -186,7 +183,7 @@ def test_each_extra_of_the_sdk_brings_what_its_module_needs(
         "    importlib.import_module(each.name)\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
-    modules = json.loads(with_extra.run("python", "-I", "-W", "error", "-c", program))
+    modules = json.loads(environment.run("python", "-I", "-W", "error", "-c", program))
     assert {module, needed} <= set(modules)
     assert not {"crm_core", "compat_tests"} & set(modules)
 
@@ -195,6 +192,7 @@ def test_the_extra_for_tests_gives_pytest_our_fixtures(every_built: Mapping[str,
     wheel = every_built["crm-plugin-sdk"].wheel
     environment = install(tmp_path / "extra", [f"crm-plugin-sdk[testing] @ {wheel.as_uri()}"])
 
-    said = environment.run("python", "-m", "pytest", "--fixtures", "-q", "-p", "no:cacheprovider", code=5)
+    said = environment.run("python", "-m", "pytest", "--fixtures", "-q", "-p", "no:cacheprovider")
 
-    assert "crm" in said
+    assert "\ncrm --" in said
+    assert "\ncrm_server [session scope] --" in said

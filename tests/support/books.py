@@ -151,7 +151,7 @@ def fill(ctx: Context, account_id: UUID | None = None) -> None:
         )
     )
     ctx.sql.execute(sa.insert(BOOK).values(id=UUID(int=2), title="empty"))
-    rows = [{"tenant_id": ctx.tenant_id, "id": UUID(int=place), "book_id": UUID(int=1), "number": place} for place in (1, 2)]
+    rows = [
+        {"tenant_id": ctx.tenant_id, "id": UUID(int=place), "book_id": UUID(int=1), "number": place} for place in (1, 2)
+    ]
     ctx.sql.execute(sa.insert(CHAPTER).values(rows))
-
-

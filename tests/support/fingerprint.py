@@ -11,20 +11,37 @@ from crm_core.db.migrate import in_transaction
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-_OURS = "n.nspname IN ('core', 'plat')"
-_ON_TABLES = f"JOIN pg_class c ON c.oid = x.{{}} JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS}"
 _POSTGRESQL = (
-    "SELECT n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl::text "
-    f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS}",
-    "SELECT c.relname, x.attname, format_type(x.atttypid, x.atttypmod), x.attnotnull, x.attnum FROM pg_attribute x "
-    + _ON_TABLES.format("attrelid"),
-    "SELECT c.relname, x.conname, pg_get_constraintdef(x.oid) FROM pg_constraint x " + _ON_TABLES.format("conrelid"),
-    "SELECT c.relname, pg_get_indexdef(x.indexrelid) FROM pg_index x " + _ON_TABLES.format("indrelid"),
-    "SELECT c.relname, pg_get_triggerdef(x.oid) FROM pg_trigger x "
-    + _ON_TABLES.format("tgrelid")
-    + " AND NOT x.tgisinternal",
-    "SELECT c.relname, x.polname, x.polcmd, pg_get_expr(x.polqual, x.polrelid) FROM pg_policy x "
-    + _ON_TABLES.format("polrelid"),
+    """
+    SELECT n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl::text
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('core', 'plat')
+    """,
+    """
+    SELECT c.relname, x.attname, format_type(x.atttypid, x.atttypmod), x.attnotnull, x.attnum
+    FROM pg_attribute x JOIN pg_class c ON c.oid = x.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat')
+    """,
+    """
+    SELECT c.relname, x.conname, pg_get_constraintdef(x.oid)
+    FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat')
+    """,
+    # The triggers of foreign keys that refer to the anchor stand for those keys and come with each plugin's table.
+    """
+    SELECT c.relname, x.tgname, pg_get_triggerdef(x.oid), x.tgenabled
+    FROM pg_trigger x JOIN pg_class c ON c.oid = x.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat') AND NOT x.tgisinternal
+    """,
+    """
+    SELECT c.relname, x.polname, x.polcmd, pg_get_expr(x.polqual, x.polrelid), pg_get_expr(x.polwithcheck, x.polrelid)
+    FROM pg_policy x JOIN pg_class c ON c.oid = x.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat')
+    """,
+    """
+    SELECT c.relname, pg_get_indexdef(x.indexrelid)
+    FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('core', 'plat')
+    """,
 )
 
 
@@ -48,10 +65,10 @@ def plugin_objects(url: str, plugin: str) -> list[str]:
 
     def read(connection: Connection) -> list[str]:
         if connection.dialect.name == "postgresql":
-            query = (
-                "SELECT c.relkind::text || ' ' || c.relname FROM pg_class c JOIN pg_namespace n "
-                "ON n.oid = c.relnamespace WHERE n.nspname = $1 UNION ALL SELECT 'schema' FROM pg_namespace WHERE nspname = $1"
-            )
+            query = """
+                SELECT c.relkind::text || ' ' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = $1 UNION ALL SELECT 'schema' FROM pg_namespace WHERE nspname = $1
+            """
             rows: Any = connection.exec_driver_sql(query, (f"plg_{plugin}",))
         else:
             query = "SELECT type || ' ' || name FROM sqlite_master WHERE name LIKE ? OR tbl_name LIKE ?"

@@ -58,7 +58,7 @@ _HOSTILE: dict[str, Any] = {
     "hint": sa.select(BOOK.c.id).with_statement_hint("UNION SELECT name FROM core.account"),
     "operator": sa.select(BOOK.c.title.op("FROM core.account --")(1)),
     "comment": sa.select(BOOK.c.title.op("--")(1)),
-    "type": sa.select(sa.cast(BOOK.c.title, sa.Numeric("1)) FROM core.account --"))),  # type: ignore[arg-type]
+    "type": sa.select(sa.cast(BOOK.c.title, sa.Numeric("1)) FROM core.account --"))),  # type: ignore[call-overload]
     "own type": sa.select(sa.cast(BOOK.c.title, _RawType())),
     "extract": sa.select(sa.extract("year FROM now()) FROM core.account --", BOOK.c.bought)),
     "function that runs SQL": sa.select(sa.func.query_to_xml("SELECT * FROM core.account", True, True, "")),  # noqa: FBT003
@@ -69,9 +69,7 @@ _HOSTILE: dict[str, Any] = {
     "insert into core": sa.insert(_ACCOUNT).values(name="x"),
     "update of core": sa.update(_ACCOUNT).values(name="x"),
     "delete from core": sa.delete(_ACCOUNT),
-    "core in a value": sa.insert(BOOK).values(
-        tenant_id=_TENANT, id=UUID(int=1), title=_NAMES.scalar_subquery()
-    ),
+    "core in a value": sa.insert(BOOK).values(tenant_id=_TENANT, id=UUID(int=1), title=_NAMES.scalar_subquery()),
     "core in one of many values": sa.insert(BOOK).values(
         [{"tenant_id": _TENANT, "id": UUID(int=1), "title": _NAMES.scalar_subquery()}]
     ),
@@ -152,7 +150,9 @@ def test_rows_of_other_tenants_are_out_of_reach(database_url: str, make_plugin: 
             assert await here(lambda ctx: ctx.sql.scalar(sa.select(BOOK.c.pages))) == 1
             assert await here(lambda ctx: ctx.sql.execute(sa.delete(CHAPTER))) == 1
             assert await here(lambda ctx: ctx.sql.execute(sa.delete(BOOK))) == 1
-            rest = await as_plugin(app, lambda ctx: ctx.sql.rows(sa.select(BOOK.c.title, BOOK.c.pages).order_by(BOOK.c.id)))
+            rest = await as_plugin(
+                app, lambda ctx: ctx.sql.rows(sa.select(BOOK.c.title, BOOK.c.pages).order_by(BOOK.c.id))
+            )
             assert [(row["title"], row["pages"]) for row in rest] == [("Ünïcode '", 2**31 - 1), ("empty", None)]
 
     run(scenario())
@@ -195,8 +195,10 @@ def test_rows_cannot_be_given_to_another_tenant(database_url: str, make_plugin: 
                 assert text.startswith("plugin books@1.0.0 may not use ")
                 assert told in text
             assert "Insert in ctx.sql" in await _refusal(here, insert.values(id=one, title="x"), "rows")
-            twice = sa.select(BOOK.c.id, CHAPTER.c.id).where(CHAPTER.c.book_id == BOOK.c.id).set_label_style(
-                sa.LABEL_STYLE_NONE
+            twice = (
+                sa.select(BOOK.c.id, CHAPTER.c.id)
+                .where(CHAPTER.c.book_id == BOOK.c.id)
+                .set_label_style(sa.LABEL_STYLE_NONE)
             )
             assert "two columns named id" in await _refusal(here, twice, "rows")
             changed = conflict.on_conflict_do_update(index_elements=key, set_={"title": "changed"})

@@ -83,7 +83,9 @@ def test_every_failure_names_the_plugin_and_stores_nothing(database_url: str, ma
             for name, told in _FAILURES.items():
                 answer = await client.post("/accounts", json={"name": name})
                 problem = answer.json()
-                assert (answer.status_code, problem["code"], problem["plugin"]) == (500, "hook_failed", "wild@1.0.0"), name
+                assert (answer.status_code, problem["code"], problem["plugin"]) == (500, "hook_failed", "wild@1.0.0"), (
+                    name
+                )
                 assert problem["detail"].startswith(f"plugin wild@1.0.0 failed in {told}"), problem["detail"]
                 assert "Disable wild for this tenant or install a release that fixes it" in problem["detail"]
             for name, code in (("rejected", "no"), ("silent", "rejected")):
@@ -140,7 +142,9 @@ def test_a_failure_where_failures_are_skipped_stops_nobody_and_leaves_nothing(
     async def scenario() -> None:
         async with running(database_url, plugins=[broken, keen]) as app:
             client = app.client()
-            assert [(await client.post("/accounts", json={"name": name})).status_code for name in ("A", "exit", "A")] == [
+            assert [
+                (await client.post("/accounts", json={"name": name})).status_code for name in ("A", "exit", "A")
+            ] == [
                 201,
                 201,
                 422,
@@ -162,7 +166,9 @@ def _call(plugin: str, priority: int | None) -> Call:
 
 def _merged(offers: list[tuple[str, int | None, Any]]) -> Any:
     try:
-        return merge("record_defaults", [(_call(name, rank), Patch({"f": value})) for name, rank, value in offers], "values")
+        return merge(
+            "record_defaults", [(_call(name, rank), Patch({"f": value})) for name, rank, value in offers], "values"
+        )
     except PatchConflict as conflict:
         return sorted(conflict.details["plugins"])
 

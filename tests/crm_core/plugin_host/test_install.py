@@ -70,7 +70,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing(database_url: str, make_
         ("op.execute('CREATE TABLE core.mine (n INTEGER)')", "mine"),
         ("op.execute('DROP TABLE core.tagging')", "tagging"),
         ("op.execute(\"INSERT INTO plat.epoch (scope, value) VALUES ('mine', 1)\")", "epoch"),
-        ("op.execute(\"UPDATE plat.epoch SET value = 0\")", "epoch"),
+        ('op.execute("UPDATE plat.epoch SET value = 0")', "epoch"),
     ],
 )
 def test_a_migration_that_touches_the_core_is_refused(
@@ -83,11 +83,17 @@ def test_a_migration_that_touches_the_core_is_refused(
 
 
 def test_a_declared_table_must_exist_and_belong_to_tenants(database_url: str, make_plugin: MakePlugin) -> None:
-    missing = books(make_plugin, migrations={"0002.py": revision("0002", "0001", "op.drop_table('a_chapter', schema='plg_books')")})
+    missing = books(
+        make_plugin, migrations={"0002.py": revision("0002", "0001", "op.drop_table('a_chapter', schema='plg_books')")}
+    )
     assert "declares the table a_chapter, which its migrations do not create" in refusal(database_url, missing)
-    shared = books(make_plugin, migrations={"0001.py": MIGRATION.replace('"a_chapter",', '"a_chapter_",', 1) + (
-        "    op.create_table('a_chapter', sa.Column('n', sa.Integer()), schema='plg_books')\n"
-    )})
+    shared = books(
+        make_plugin,
+        migrations={
+            "0001.py": MIGRATION.replace('"a_chapter",', '"a_chapter_",', 1)
+            + ("    op.create_table('a_chapter', sa.Column('n', sa.Integer()), schema='plg_books')\n")
+        },
+    )
     assert "table a_chapter has no tenant_id" in refusal(database_url, shared)
 
 
@@ -170,13 +176,17 @@ def test_installing_again_upgrading_and_reinstalling_keep_every_value(
         '\n[[fields]]\nrecord_type = "account"\nkey = "f_text"\nkind = "text"\nsearchable = true\nlabel = { en = "t" }\n'
         '\n[[fields]]\nrecord_type = "account"\nkey = "f_new"\nkind = "integer"\nlabel = { en = "n" }\n'
     )
-    column = {"0002.py": revision("0002", "0001", "op.add_column('book', sa.Column('x', sa.Text()), schema='plg_books')")}
+    column = {
+        "0002.py": revision("0002", "0001", "op.add_column('book', sa.Column('x', sa.Text()), schema='plg_books')")
+    }
     second = books(make_plugin, version="1.1.0", fields=without, migrations=column)
     put(database_url, second)
     kept = {row["field_key"]: row["state"] for row in platform_rows(database_url, field_def)}
-    assert kept == {"f_text": "active", "f_new": "active", **{f"f_{kind}": "retired" for kind in (
-        "integer", "decimal", "money", "boolean", "date", "datetime", "json"
-    )}}
+    assert kept == {
+        "f_text": "active",
+        "f_new": "active",
+        **{f"f_{kind}": "retired" for kind in ("integer", "decimal", "money", "boolean", "date", "datetime", "json")},
+    }
     assert any("ix_account_fields_f_text" in name for name in plugin_objects(database_url, "books"))
     assert refusal(database_url, first) == (
         "books@1.0.0 is older than the installed 1.1.0; migrations go only forward. "

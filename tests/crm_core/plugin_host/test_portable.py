@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from crm_core.plugin_host.portable import of_columns
 from crm_core.schema.types import utc_text
 
-_SQLITE = {"i": "CHAR(32)", "n": "NUMERIC(19, 4)", "b": "BOOLEAN", "t": "DATETIME", "d": "DATE", "j": "JSON", "x": "BLOB"}
+_SQLITE = {
+    "i": "CHAR(32)",
+    "n": "NUMERIC(19, 4)",
+    "b": "BOOLEAN",
+    "t": "DATETIME",
+    "d": "DATE",
+    "j": "JSON",
+    "x": "BLOB",
+}
 _POSTGRES = {
     "i": "UUID",
     "n": "NUMERIC(19, 4)",
@@ -32,7 +40,12 @@ def columns(*, sqlite: bool, **fields: str) -> Any:
 @pytest.mark.parametrize(
     ("column", "sqlite", "postgres", "portable"),
     [
-        ("i", "0190163d8694739baea5966c26f8ad91", "0190163d-8694-739b-aea5-966c26f8ad91", "0190163d8694739baea5966c26f8ad91"),
+        (
+            "i",
+            "0190163d8694739baea5966c26f8ad91",
+            "0190163d-8694-739b-aea5-966c26f8ad91",
+            "0190163d8694739baea5966c26f8ad91",
+        ),
         ("n", 12.5, "12.5000", "12.5"),
         ("n", 100, "100.0000", "100"),
         ("b", 1, "true", True),
@@ -72,7 +85,12 @@ def test_a_decimal_sqlite_would_round_is_refused() -> None:
     st.binary(),
 )
 def test_what_sqlite_wrote_it_reads_back(
-    identifier: uuid.UUID, number: Decimal, flag: bool, moment: dt.datetime, value: Any, blob: bytes  # noqa: FBT001
+    identifier: uuid.UUID,
+    number: Decimal,
+    flag: bool,
+    moment: dt.datetime,
+    value: Any,
+    blob: bytes,
 ) -> None:
     made = columns(sqlite=True)
     kept = {

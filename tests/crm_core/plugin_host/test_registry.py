@@ -26,7 +26,11 @@ def loaded(*plugins: Discovered) -> Registry:
             "",
             "implements the unknown hook record_validat; did you mean record_validate?",
         ),
-        ("@hookimpl\ndef xyzzy(): ...", "", "implements the unknown hook xyzzy; see the list of hooks in the SDK guide"),
+        (
+            "@hookimpl\ndef xyzzy(): ...",
+            "",
+            "implements the unknown hook xyzzy; see the list of hooks in the SDK guide",
+        ),
         (
             "@hookimpl(optionalhook=True)\ndef record_validat(new): ...",
             "",

@@ -45,7 +45,9 @@ def test_a_prerelease_of_the_core_is_in_the_range_of_its_release() -> None:
 
 
 def test_missing_and_wrong_versions_of_other_plugins_are_told() -> None:
-    found = resolved([manifest("a1", '[requires]\nb1 = "^2.0"\n'), manifest("b1"), manifest("c1", '[requires]\nd1 = "*"\n')])
+    found = resolved(
+        [manifest("a1", '[requires]\nb1 = "^2.0"\n'), manifest("b1"), manifest("c1", '[requires]\nd1 = "*"\n')]
+    )
     assert found.order == ("b1",)
     assert found.refused == {
         "a1": "a1@1.0.0 needs b1 >=2.0.0,<3.0.0, installed is b1@1.0.0; install a b1 >=2.0.0,<3.0.0",
@@ -55,11 +57,13 @@ def test_missing_and_wrong_versions_of_other_plugins_are_told() -> None:
 
 def test_a_chain_of_refusals_says_where_it_began() -> None:
     found = resolved(
-        [manifest("a1", '[requires]\nb1 = "*"\n'), manifest("b1", '[requires]\nc1 = "*"\n'), manifest("c1", core="^9.0")]
+        [
+            manifest("a1", '[requires]\nb1 = "*"\n'),
+            manifest("b1", '[requires]\nc1 = "*"\n'),
+            manifest("c1", core="^9.0"),
+        ]
     )
-    root = (
-        "c1@1.0.0 wants core >=9.0.0,<10.0.0, this installation has core 0.1.0; install a release of c1 made for core 0.1.0"
-    )
+    root = "c1@1.0.0 wants core >=9.0.0,<10.0.0, this installation has core 0.1.0; install a release of c1 made for core 0.1.0"
     assert found.order == ()
     assert found.refused["b1"] == f"b1@1.0.0 needs c1, which is refused: {root}"
     assert found.refused["a1"] == f"a1@1.0.0 needs b1, which is refused: {found.refused['b1']}"
@@ -105,7 +109,9 @@ def test_contradicting_orders_refuse_their_circle_and_nobody_else() -> None:
 
 def test_the_order_of_a_refused_plugin_contradicts_nobody() -> None:
     hook = "[hooks.record_validate]\n"
-    found = resolved([manifest("a1", hook + 'before = ["b1"]\n', core="^9"), manifest("b1", hook + 'before = ["a1"]\n')])
+    found = resolved(
+        [manifest("a1", hook + 'before = ["b1"]\n', core="^9"), manifest("b1", hook + 'before = ["a1"]\n')]
+    )
     assert found.order == ("b1",)
 
 

@@ -121,9 +121,7 @@ def test_kept_data_is_there_again(database_url: str, shelf: Discovered) -> None:
 
 
 @pytest.mark.parametrize("present", [True, False], ids=["with its code", "without its code"])
-def test_exported_data_comes_back_whole(
-    database_url: str, shelf: Discovered, tmp_path: Path, *, present: bool
-) -> None:
+def test_exported_data_comes_back_whole(database_url: str, shelf: Discovered, tmp_path: Path, *, present: bool) -> None:
     core = core_fingerprint(database_url)
     settings, file = Settings(database_url=database_url), tmp_path / "books.jsonl"
     accounts, before = run(_write(database_url, shelf))
@@ -259,7 +257,9 @@ def test_an_export_that_refers_to_records_that_are_gone_loads_nothing(
     _put(database_url, shelf)
     account = json.loads(next(line for line in text.splitlines() if "f_text" in line))["row"]["record_id"]
     changed = _rehashed(file, text.replace(account, UUID(int=99).hex))
-    with pytest.raises(PluginError, match="the export of books does not fit this database: .*; nothing of it was loaded"):
+    with pytest.raises(
+        PluginError, match="the export of books does not fit this database: .*; nothing of it was loaded"
+    ):
         restore(settings, "books", changed, actor="tester", discovered=[shelf])
 
 
@@ -273,9 +273,7 @@ def _rehashed(file: Path, text: str) -> Path:
     return other
 
 
-def test_an_export_that_cannot_be_written_removes_nothing(
-    database_url: str, shelf: Discovered, tmp_path: Path
-) -> None:
+def test_an_export_that_cannot_be_written_removes_nothing(database_url: str, shelf: Discovered, tmp_path: Path) -> None:
     accounts, before = run(_write(database_url, shelf))
     settings = Settings(database_url=database_url)
     with pytest.raises(PluginError, match="cannot be written: .*; plugin books stays installed"):

@@ -53,7 +53,7 @@ def test_no_name_needs_quotes_on_any_database(table: sa.Table) -> None:
     ]
     for dialect in (postgresql.dialect(), SingleFileDialect()):  # type: ignore[no-untyped-call]
         for construct in constructs:
-            text = str(construct.compile(dialect=dialect))
+            text = str(construct.compile(dialect=dialect)).replace('COLLATE "C"', "")
             assert '"' not in text
             if dialect.name == "sqlite":
                 assert not re.search(r"\b(core|plat)\.", sqlite_text(text))

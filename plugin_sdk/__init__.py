@@ -23,6 +23,7 @@ from plugin_sdk.errors import (
 )
 from plugin_sdk.events import Event
 from plugin_sdk.hookspecs import HOOKS, HookDefinition, OnError, Point, Rule, hookimpl
+from plugin_sdk.ids import id_time, new_id
 from plugin_sdk.jobs import Job
 from plugin_sdk.manifest import Manifest
 from plugin_sdk.records import (
@@ -83,5 +84,7 @@ __all__ = [
     "VersionConflict",
     "__version__",
     "hookimpl",
+    "id_time",
+    "new_id",
     "parse_version",
 ]

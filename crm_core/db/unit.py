@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_core.db.failures import translated
 from crm_core.db.merging import merged, runs
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

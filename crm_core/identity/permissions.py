@@ -16,7 +16,7 @@ from crm_core.records.rows import checked, one
 from crm_core.records.statements import in_tenant, insert_into
 from crm_core.records.traces import audit
 from crm_core.schema import permission
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from crm_core.identity.roles import ADMINISTRATOR, ROLES
 from crm_core.records.create import create
 from crm_core.records.statements import insert_into
 from crm_core.schema import api_key, membership, permission, principal, tenant
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -11,7 +11,7 @@ from crm_core.db.statements import Statement
 from crm_core.errors import Conflict
 from crm_core.records.statements import in_tenant, insert_into
 from crm_core.schema import import_run
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
     from uuid import UUID

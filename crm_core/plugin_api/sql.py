@@ -96,7 +96,8 @@ class PluginSql:
             self._require_tenant(statement, row)
         if many:
             return statement
-        self._require_tenant(statement, dict(statement._values or {}))  # noqa: SLF001 - no public name
+        one: Any = statement._values or {}  # noqa: SLF001 - no public name
+        self._require_tenant(statement, one)
         return statement.values(tenant_id=self._uow.tenant_id)
 
     def _require_tenant(self, statement: Insert, row: Mapping[Any, Any]) -> None:

@@ -19,8 +19,8 @@ from crm_core.plugin_host.registry import load
 from crm_core.plugin_host.resolver import resolve
 from crm_core.plugin_host.state import PluginState
 from crm_core.schema import epoch, field_def, plugin, plugin_history, plugin_tenant
-from crm_core.schema.ids import new_id
 from plugin_sdk import Manifest, parse_version
+from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

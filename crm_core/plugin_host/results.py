@@ -82,9 +82,14 @@ def _is_job(job: Any) -> bool:
     return bool(named) and callable(job.run) and isinstance(job.every, timedelta) and job.every > timedelta()
 
 
+def _is_score(score: Any) -> bool:
+    reasons = () if isinstance(score.reasons, str) else score.reasons
+    named = isinstance(score.name, str) and type(score.value) is int
+    return named and reasons is score.reasons and all(isinstance(reason, str) for reason in reasons)
+
+
 def _score(result: Any) -> Any:
-    fits = isinstance(result, Score) and isinstance(result.name, str) and type(result.value) is int
-    if not fits or isinstance(result.reasons, str) or not all(isinstance(reason, str) for reason in result.reasons):
+    if not isinstance(result, Score) or not _is_score(result):
         raise WrongResult(result, "a Score with a name, a whole number and texts as reasons, or None")
     return result
 

@@ -11,8 +11,8 @@ from crm_core.records.hookable import checked_patch, checked_plugins, frozen, ta
 from crm_core.records.parts import located
 from crm_core.records.statements import INSERT_RECORD, insert_into
 from crm_core.records.traces import changes, traces
-from crm_core.schema.ids import new_id
 from plugin_sdk import Issue, Level, Operation
+from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -15,8 +15,8 @@ from crm_core.records.hookable import frozen
 from crm_core.records.statements import INSERT_STAGE_EVENT, in_tenant
 from crm_core.records.traces import changes, traces
 from crm_core.schema import pipeline, stage
-from crm_core.schema.ids import new_id
 from plugin_sdk import Stage
+from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
     import datetime as dt

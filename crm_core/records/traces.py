@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crm_core.db.unit import Write
 from crm_core.records.statements import INSERT_AUDIT, INSERT_OUTBOX, INSERT_PENDING
-from crm_core.schema.ids import id_time, new_id
+from plugin_sdk.ids import id_time, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from crm_core.records.statements import insert_into
 from crm_core.records.traces import audit
 from crm_core.relations.schemas import LINKS
 from crm_core.schema import link
-from crm_core.schema.ids import new_id
 from plugin_sdk import Issue
+from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Files that lie in the SDK's folder, which is the package itself, and belong to the repository or the sdist only.
 # Files of packages that are read in the repository and not installed, by package.
-OUTSIDE_THE_WHEEL = {("crm_core", "docs")} | {
+OUTSIDE_THE_WHEEL = {("crm_core", "docs"), ("compat_tests", "releases")} | {
     ("plugin_sdk", name) for name in ("CHANGELOG.md", "LICENSE", "README.md", "docs", "pyproject.toml")
 }
 

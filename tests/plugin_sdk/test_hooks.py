@@ -90,7 +90,10 @@ def test_hook_record_defaults(database_url: str, make_plugin: MakePlugin) -> Non
 
 
 def test_hook_record_normalize(database_url: str, make_plugin: MakePlugin) -> None:
-    code = "def record_normalize(draft, record_type):\n    return Patch({'name': f'{record_type} ' + draft['name'].upper()})"
+    code = (
+        "def record_normalize(draft, record_type):\n"
+        "    return Patch({'name': f'{record_type} ' + draft['name'].upper()})"
+    )
 
     async def scenario() -> None:
         async with serving(database_url, probe(make_plugin, "record_normalize", code)) as (client, _):
@@ -197,7 +200,10 @@ def test_hook_record_committed(database_url: str, make_plugin: MakePlugin) -> No
 
 
 def test_hook_record_before_delete(database_url: str, make_plugin: MakePlugin) -> None:
-    code = "def record_before_delete(record):\n    return [Issue('no', f'{record[\"name\"]} stays')] if record['name'] == 'A' else []"
+    code = (
+        "def record_before_delete(record):\n"
+        "    return [Issue('no', f'{record[\"name\"]} stays')] if record['name'] == 'A' else []"
+    )
 
     async def scenario() -> None:
         async with serving(database_url, probe(make_plugin, "record_before_delete", code)) as (client, _):
@@ -354,7 +360,8 @@ def test_hook_plugin_check(database_url: str, make_plugin: MakePlugin) -> None:
 def test_hook_plugin_enable(database_url: str, make_plugin: MakePlugin) -> None:
     code = (
         "def plugin_enable(ctx, plugin, version):\n"
-        "    return [Issue('no', f'{plugin} {version} at {ctx.settings[\"limit\"]}')] if ctx.settings['limit'] > 5 else []"
+        "    limit = ctx.settings['limit']\n"
+        "    return [Issue('no', f'{plugin} {version} at {limit}')] if limit > 5 else []"
     )
     settings = '[settings.limit]\nkind = "integer"\ndefault = 5\nlabel = { en = "Limit" }\n'
     plugin = probe(make_plugin, "plugin_enable", code, settings)

@@ -27,9 +27,9 @@ from crm_core.plugins.service import disable, enable
 from crm_core.records.change import update
 from crm_core.records.create import create
 from crm_core.runtime import Runtime, opened
-from crm_core.schema.ids import new_id
 from crm_core.settings import Settings
 from plugin_sdk import HOOKS, Manifest
+from plugin_sdk.ids import new_id
 from tests.support.background_plugins import steady, troubled
 
 if TYPE_CHECKING:

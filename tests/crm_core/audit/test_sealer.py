@@ -11,7 +11,7 @@ from crm_core.audit.chain import genesis
 from crm_core.db.statements import Statement
 from crm_core.identity.tenants import add_tenant
 from crm_core.schema import audit_event, audit_pending, audit_seal
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 from tests.support.background import World, another_process, world
 
 if TYPE_CHECKING:

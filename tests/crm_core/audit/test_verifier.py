@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from crm_core.audit import VerifyReport, seal, verify
 from crm_core.schema import audit_event, audit_pending, audit_seal
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 from tests.support.background import World, world
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from crm_core.jobs import jobs_forever, run_due, scheduler
 from crm_core.schema import account, job
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 from tests.support.background import World, another_process, world
 from tests.support.background_plugins import steady
 

@@ -19,7 +19,7 @@ from crm_core.outbox import RelayReport, RelayRuntime, claims, deliver_due, drai
 from crm_core.outbox.delivery import deliver
 from crm_core.records.traces import traces
 from crm_core.schema import delivery, outbox
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 from tests.support.background import World, another_process, world
 from tests.support.background_plugins import steady, troubled
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from crm_core.db.statements import Statement
 from crm_core.schema import audit_event
-from crm_core.schema.ids import new_id
 from plugin_sdk import NotAllowed, NotFound, Rejected, VersionConflict
+from plugin_sdk.ids import new_id
 from tests.support.app import run, running
 from tests.support.books import as_plugin
 

@@ -35,6 +35,7 @@ class _RawType(sa.types.UserDefinedType[Any]):
         return "TEXT) FROM core.account --"
 
 
+_RAW: Any = "1)) FROM core.account --"
 _HOSTILE: dict[str, Any] = {
     "core table": _NAMES,
     "lightweight core table": sa.select(sa.table("account", sa.column("name"), schema="core").c.name),
@@ -58,7 +59,7 @@ _HOSTILE: dict[str, Any] = {
     "hint": sa.select(BOOK.c.id).with_statement_hint("UNION SELECT name FROM core.account"),
     "operator": sa.select(BOOK.c.title.op("FROM core.account --")(1)),
     "comment": sa.select(BOOK.c.title.op("--")(1)),
-    "type": sa.select(sa.cast(BOOK.c.title, sa.Numeric("1)) FROM core.account --"))),  # type: ignore[call-overload]
+    "type": sa.select(sa.cast(BOOK.c.title, sa.Numeric(_RAW))),
     "own type": sa.select(sa.cast(BOOK.c.title, _RawType())),
     "extract": sa.select(sa.extract("year FROM now()) FROM core.account --", BOOK.c.bought)),
     "function that runs SQL": sa.select(sa.func.query_to_xml("SELECT * FROM core.account", True, True, "")),  # noqa: FBT003
@@ -109,6 +110,10 @@ def test_a_parameter_of_the_plugin_does_not_become_the_tenant() -> None:
     assert prepared.bind({}) == [_TENANT.hex, UUID(int=8).hex]
 
 
+def _rows(statement: Any) -> Callable[[Context], Any]:
+    return lambda ctx: ctx.sql.rows(statement)
+
+
 async def _refusal(ctx_of: Callable[[Callable[[Context], Any]], Any], statement: Any, method: str = "execute") -> str:
     with pytest.raises(NotAllowed) as caught:
         await ctx_of(lambda ctx: getattr(ctx.sql, method)(statement))
@@ -143,7 +148,7 @@ def test_rows_of_other_tenants_are_out_of_reach(database_url: str, make_plugin: 
                 "or": sa.select(BOOK.c.title).where(sa.or_(BOOK.c.id == UUID(int=1), sa.true())),
             }
             for name, statement in reads.items():
-                assert [row["title"] for row in await here(lambda ctx, s=statement: ctx.sql.rows(s))] == ["mine"], name
+                assert [row["title"] for row in await here(_rows(statement))] == ["mine"], name
             assert await here(lambda ctx: ctx.sql.scalar(sa.select(chapters.label("n")))) == 1
             swap = sa.update(BOOK).values(pages=chapters).where(BOOK.c.id.in_(sa.select(BOOK.c.id)))
             assert await here(lambda ctx: ctx.sql.execute(swap)) == 1

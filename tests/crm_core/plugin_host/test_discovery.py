@@ -88,8 +88,10 @@ def test_every_problem_of_a_manifest_is_told(package: Callable[..., EntryPoint])
         ({"entry": "other"}, "plugin.id = 'mine' differs from its entry point 'other'; write the same id in both"),
         (
             {"text": _TEXT.format(id="mine", version="1.0.1")},
-            "plugin mine@1.0.1: its package crm-mine says version 1.0.0; "
-            "write the same version in pyproject.toml and the manifest",
+            (
+                "plugin mine@1.0.1: its package crm-mine says version 1.0.0; "
+                "write the same version in pyproject.toml and the manifest"
+            ),
         ),
     ],
 )

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from itertools import permutations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ from tests.support.app import run, running
 from tests.support.manifests import manifest
 
 if TYPE_CHECKING:
+    import threading
+
     from tests.support.plugins import MakePlugin
 
 _FAILING = """\
@@ -218,7 +219,10 @@ def test_a_value_that_cannot_be_compared_or_shown_is_a_conflict() -> None:
 
 
 def test_plugins_that_disagree_are_both_named(database_url: str, make_plugin: MakePlugin) -> None:
-    hooks = "from plugin_sdk import Patch, hookimpl\n@hookimpl\ndef record_before_write(new):\n    return Patch({{'website': {}}})"
+    hooks = (
+        "from plugin_sdk import Patch, hookimpl\n@hookimpl\ndef record_before_write(new):\n"
+        "    return Patch({{'website': {}}})"
+    )
     declared = '[hooks.record_before_write]\nrecord_types = ["account"]'
     plugins = [make_plugin(name, hooks.format(f"new['name'] + '{name[0]}'"), declared) for name in ("aa", "bb")]
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from crm_core import __version__
+from crm_core.db.migrate import in_transaction
 from crm_core.errors import PluginError
 from crm_core.plugin_host.install import install, uninstall
 from crm_core.schema import field_def, plugin, plugin_history
 from tests.support.app import run
 from tests.support.books import MIGRATION, VALUES, as_plugin, books, fill, library
 from tests.support.fingerprint import core_fingerprint, platform_rows, plugin_objects
+from tests.support.manifests import manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,8 +102,6 @@ def test_a_declared_table_must_exist_and_belong_to_tenants(database_url: str, ma
 
 def test_tables_are_kept_to_tenants_by_postgresql_itself(postgres_url: str, make_plugin: MakePlugin) -> None:
     put(postgres_url, books(make_plugin))
-    from crm_core.db.migrate import in_transaction  # noqa: PLC0415 - used here only
-
     query = (
         "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_policy p "
         "ON p.polrelid = c.oid WHERE n.nspname = 'plg_books' AND c.relrowsecurity AND c.relforcerowsecurity ORDER BY 1"
@@ -127,10 +128,6 @@ def test_what_does_not_fit_is_not_installed(database_url: str, make_plugin: Make
 
 def test_a_core_out_of_range_installs_nothing(database_url: str, make_plugin: MakePlugin) -> None:
     later = make_plugin("later", "")
-    from dataclasses import replace  # noqa: PLC0415 - used here only
-
-    from tests.support.manifests import manifest  # noqa: PLC0415 - used here only
-
     later = replace(later, manifest=manifest("later", core=">=5"))
     assert refusal(database_url, later) == (
         f"later@1.0.0 wants core >=5.0.0, this installation has core {__version__}; "
@@ -173,7 +170,8 @@ def test_installing_again_upgrading_and_reinstalling_keep_every_value(
     assert made["plugins"]["books"] == VALUES
 
     without = (
-        '\n[[fields]]\nrecord_type = "account"\nkey = "f_text"\nkind = "text"\nsearchable = true\nlabel = { en = "t" }\n'
+        '\n[[fields]]\nrecord_type = "account"\nkey = "f_text"\nkind = "text"\nsearchable = true\n'
+        'label = { en = "t" }\n'
         '\n[[fields]]\nrecord_type = "account"\nkey = "f_new"\nkind = "integer"\nlabel = { en = "n" }\n'
     )
     column = {

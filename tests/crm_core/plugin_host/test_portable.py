@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import uuid
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +10,10 @@ from hypothesis import strategies as st
 
 from crm_core.plugin_host.portable import of_columns
 from crm_core.schema.types import utc_text
+
+if TYPE_CHECKING:
+    import uuid
+    from decimal import Decimal
 
 _SQLITE = {
     "i": "CHAR(32)",
@@ -87,7 +89,7 @@ def test_a_decimal_sqlite_would_round_is_refused() -> None:
 def test_what_sqlite_wrote_it_reads_back(
     identifier: uuid.UUID,
     number: Decimal,
-    flag: bool,
+    flag: bool,  # noqa: FBT001 - drawn by hypothesis
     moment: dt.datetime,
     value: Any,
     blob: bytes,

@@ -44,8 +44,10 @@ def loaded(*plugins: Discovered) -> Registry:
         (
             "def record_validate(new): ...",
             "[hooks.record_validate]",
-            "declares record_validate but does not implement it; "
-            "remove [hooks.record_validate] or mark the function with @hookimpl",
+            (
+                "declares record_validate but does not implement it; "
+                "remove [hooks.record_validate] or mark the function with @hookimpl"
+            ),
         ),
         (
             "@hookimpl\ndef record_validate(new, newer): ...",
@@ -85,14 +87,18 @@ def loaded(*plugins: Discovered) -> Registry:
         (
             "@hookimpl\ndef record_validate(new): ...",
             "[hooks.record_validate]\non_conflict_priority = 5",
-            "declares on_conflict_priority for record_validate, which merges nothing; "
-            "remove it from [hooks.record_validate]",
+            (
+                "declares on_conflict_priority for record_validate, which merges nothing; "
+                "remove it from [hooks.record_validate]"
+            ),
         ),
         (
             "@hookimpl\ndef plugin_enabled(ctx): ...",
             '[hooks.plugin_enabled]\nrecord_types = ["account"]',
-            "declares record_types for plugin_enabled, which is about no record; "
-            "remove them from [hooks.plugin_enabled]",
+            (
+                "declares record_types for plugin_enabled, which is about no record; "
+                "remove them from [hooks.plugin_enabled]"
+            ),
         ),
         (
             "@hookimpl\ndef plugin_check(environment):\n    return [Issue('old', 'needs a newer Python')]",

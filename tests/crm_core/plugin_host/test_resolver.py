@@ -27,11 +27,17 @@ def resolved(manifests: Iterable[Manifest]) -> Resolution:
     [
         (
             {"core": ">=0.2"},
-            "a1@1.0.0 wants core >=0.2.0, this installation has core 0.1.0; install a release of a1 made for core 0.1.0",
+            (
+                "a1@1.0.0 wants core >=0.2.0, this installation has core 0.1.0; "
+                "install a release of a1 made for core 0.1.0"
+            ),
         ),
         (
             {"sdk": "^1.0"},
-            "a1@1.0.0 wants sdk >=1.0.0,<2.0.0, this installation has sdk 0.1.0; install a release of a1 made for sdk 0.1.0",
+            (
+                "a1@1.0.0 wants sdk >=1.0.0,<2.0.0, this installation has sdk 0.1.0; "
+                "install a release of a1 made for sdk 0.1.0"
+            ),
         ),
     ],
 )
@@ -63,7 +69,10 @@ def test_a_chain_of_refusals_says_where_it_began() -> None:
             manifest("c1", core="^9.0"),
         ]
     )
-    root = "c1@1.0.0 wants core >=9.0.0,<10.0.0, this installation has core 0.1.0; install a release of c1 made for core 0.1.0"
+    root = (
+        "c1@1.0.0 wants core >=9.0.0,<10.0.0, this installation has core 0.1.0; "
+        "install a release of c1 made for core 0.1.0"
+    )
     assert found.order == ()
     assert found.refused["b1"] == f"b1@1.0.0 needs c1, which is refused: {root}"
     assert found.refused["a1"] == f"a1@1.0.0 needs b1, which is refused: {found.refused['b1']}"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -8,12 +10,18 @@ import pytest
 import sqlalchemy as sa
 
 from crm_core import __version__
+from crm_core.actors import system_actor
+from crm_core.app import create_app
 from crm_core.errors import HookFailed, PluginError
+from crm_core.identity.tenants import add_tenant
 from crm_core.plugin_host.install import install
 from crm_core.plugins.removal import remove, restore
+from crm_core.plugins.service import enable
+from crm_core.records import create as records
+from crm_core.runtime import opened
 from crm_core.schema import plugin
 from crm_core.settings import Settings
-from tests.support.app import run
+from tests.support.app import RunningApp, run
 from tests.support.books import BOOK, CHAPTER, VALUES, as_plugin, books, fill, library
 from tests.support.fingerprint import core_fingerprint, platform_rows, plugin_objects
 
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
 
     from crm_core.plugin_host.discovery import Discovered
     from plugin_sdk import Context
-    from tests.support.app import RunningApp
     from tests.support.plugins import MakePlugin
 
 _HOOKS = """\
@@ -62,10 +69,18 @@ def _rows(ctx: Context) -> dict[str, Any]:
     }
 
 
+def _fields(ctx: Context, account: UUID) -> Any:
+    return ctx.fields.get("account", [account])
+
+
+def _add(ctx: Context, place: int) -> None:
+    ctx.sql.execute(sa.insert(BOOK).values(id=UUID(int=place), title=str(place)))
+
+
 async def _contents(app: RunningApp, accounts: dict[UUID, UUID]) -> dict[UUID, Any]:
     found: dict[UUID, Any] = {}
     for tenant_id, account in accounts.items():
-        fields = await as_plugin(app, lambda ctx, a=account: ctx.fields.get("account", [a]), tenant_id=tenant_id)
+        fields = await as_plugin(app, partial(_fields, account=account), tenant_id=tenant_id)
         found[tenant_id] = {"fields": dict(fields), **await as_plugin(app, _rows, tenant_id=tenant_id)}
     return found
 
@@ -83,20 +98,15 @@ async def _write(url: str, shelf: Discovered) -> tuple[dict[UUID, UUID], dict[UU
             accounts[tenant_id] = UUID(answer.json()["id"])
         await as_plugin(app, lambda ctx: fill(ctx, accounts[app.tenant_id]))
         for place in (1, 2):
-            statement = sa.insert(BOOK).values(id=UUID(int=place), title=str(place))
-            await as_plugin(app, lambda ctx, s=statement: ctx.sql.execute(s), tenant_id=other)
+            await as_plugin(app, partial(_add, place=place), tenant_id=other)
         return accounts, await _contents(app, accounts)
 
 
 def _enable(scope: Any) -> None:
-    from crm_core.plugins.service import enable  # noqa: PLC0415 - used here only
-
     enable(scope, "books", None)
 
 
 async def _read(url: str, shelf: Discovered, accounts: dict[UUID, UUID]) -> dict[UUID, Any]:
-    from tests.support.app import RunningApp, create_app, opened  # noqa: PLC0415 - the parts of ``running``
-
     async with opened(Settings(database_url=url, background=False), discovered=[shelf]) as runtime:
         app = RunningApp(runtime, create_app(runtime), next(iter(accounts)))
         for tenant_id in accounts:
@@ -174,11 +184,6 @@ def test_an_export_moves_to_the_other_kind_of_database(
 
 async def _same_records(url: str, shelf: Discovered, accounts: dict[UUID, UUID]) -> None:
     """Make the same tenants and accounts in another database, as a move of the core's own data would."""
-    from crm_core.actors import system_actor  # noqa: PLC0415 - the parts of ``running``
-    from crm_core.identity.tenants import add_tenant  # noqa: PLC0415
-    from crm_core.records import create as records  # noqa: PLC0415
-    from tests.support.app import opened  # noqa: PLC0415
-
     async with opened(Settings(database_url=url, background=False), discovered=[shelf]) as runtime:
         for place, tenant_id in enumerate(accounts):
 
@@ -226,7 +231,9 @@ def test_a_refused_import_empties_the_tables_again(database_url: str, shelf: Dis
     remove(settings, "books", export=file, purge=False, actor="tester", discovered=[shelf])
     _put(database_url, shelf)
     short = _without_one_line(file)
-    with pytest.raises(HookFailed, match="plugin books@1.0.0 failed in plugin_import: ValueError: a book is missing"):
+    with pytest.raises(
+        HookFailed, match=r"plugin books@1\.0\.0 failed in plugin_import: ValueError: a book is missing"
+    ):
         restore(settings, "books", short, actor="tester", discovered=[shelf])
     for contents in run(_read(database_url, shelf, accounts)).values():
         assert contents["books"] == contents["chapters"] == []
@@ -237,8 +244,6 @@ def test_a_refused_import_empties_the_tables_again(database_url: str, shelf: Dis
 
 def _without_one_line(file: Path) -> Path:
     """Return the export without the plugin's own last line, its checksum made to fit."""
-    import hashlib  # noqa: PLC0415 - used here only
-
     texts = file.read_text().splitlines(keepends=True)[:-2]
     footer = {"rows": 8, "sha256": hashlib.sha256("".join(texts).encode()).hexdigest()}
     other = file.with_name("short.jsonl")
@@ -258,14 +263,12 @@ def test_an_export_that_refers_to_records_that_are_gone_loads_nothing(
     account = json.loads(next(line for line in text.splitlines() if "f_text" in line))["row"]["record_id"]
     changed = _rehashed(file, text.replace(account, UUID(int=99).hex))
     with pytest.raises(
-        PluginError, match="the export of books does not fit this database: .*; nothing of it was loaded"
+        PluginError, match=r"the export of books does not fit this database: .*; nothing of it was loaded"
     ):
         restore(settings, "books", changed, actor="tester", discovered=[shelf])
 
 
 def _rehashed(file: Path, text: str) -> Path:
-    import hashlib  # noqa: PLC0415 - used here only
-
     lines = text.splitlines(keepends=True)[:-1]
     other = file.with_name("changed.jsonl")
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -276,6 +279,6 @@ def _rehashed(file: Path, text: str) -> Path:
 def test_an_export_that_cannot_be_written_removes_nothing(database_url: str, shelf: Discovered, tmp_path: Path) -> None:
     accounts, before = run(_write(database_url, shelf))
     settings = Settings(database_url=database_url)
-    with pytest.raises(PluginError, match="cannot be written: .*; plugin books stays installed"):
+    with pytest.raises(PluginError, match=r"cannot be written: .*; plugin books stays installed"):
         remove(settings, "books", export=tmp_path / "no" / "f", purge=False, actor="tester", discovered=[shelf])
     assert run(_read(database_url, shelf, accounts)) == before

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,6 +9,7 @@ from crm_core.actors import system_actor
 from crm_core.errors import InvalidInput, PluginError, Refused
 from crm_core.plugins.listing import of_tenant
 from crm_core.plugins.service import disable, enable
+from crm_core.records.create import create
 from crm_core.runtime import opened
 from crm_core.settings import Settings
 from tests.support.app import run, running
@@ -54,8 +56,6 @@ def plugin_enable(ctx, plugin, version):
 
 async def _status(runtime: Runtime, tenant_id: UUID) -> int:
     """Create an account as a process would, and tell how it went."""
-    from crm_core.records.create import create  # noqa: PLC0415 - used here only
-
     try:
         await runtime.run(system_actor(tenant_id), lambda scope: create(scope, scope.entity("account"), {"name": "A"}))
     except Refused:
@@ -104,7 +104,7 @@ def test_needed_plugins_come_first_and_go_last(database_url: str, make_plugin: M
             with pytest.raises(PluginError, match=r"needing@1\.0\.0 needs plain and is enabled; disable needing first"):
                 await app.as_system(lambda scope: disable(scope, "plain"))
             for name in ("needing", "plain"):
-                await app.as_system(lambda scope, n=name: disable(scope, n))
+                await app.as_system(partial(disable, name=name))
             with pytest.raises(PluginError, match=r"which this tenant has not enabled; enable plain first"):
                 await app.as_system(lambda scope: enable(scope, "needing", None))
             with pytest.raises(PluginError, match="plugin plain is not enabled for this tenant"):

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 from crm_core.db.statements import Statement
 from crm_core.records.merging import references
 from crm_core.schema import audit_event, campaign_member, core, external_ref, link, outbox, tagging
-from crm_core.schema.ids import new_id
+from plugin_sdk.ids import new_id
 from tests.support.app import run, running
 
 if TYPE_CHECKING:

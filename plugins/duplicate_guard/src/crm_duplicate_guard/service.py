@@ -50,7 +50,8 @@ def duplicates_of_point(ctx: Context, old: Record | None, new: Record) -> list[F
     merged.
     """
     owner = new["record_id"]
-    former = of_point(old.values) if old is not None and old["record_id"] == owner else _NONE
+    there = old is not None and old["record_id"] == owner and old["deleted_at"] is None
+    former = of_point(old.values) if old is not None and there else _NONE
     own = of_point(new.values)
     if own <= former:
         return []

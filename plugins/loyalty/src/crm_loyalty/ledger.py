@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import BigInteger, and_, case, cast, delete, func, insert, select
 
 from crm_loyalty.points import Lot, unspent
 from crm_loyalty.tables import Kind, ledger
+from plugin_sdk import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -186,7 +187,7 @@ def _sum(column: ColumnElement[int], name: str) -> ColumnElement[int]:
 def _row(ctx: Context, movement: Movement) -> dict[str, Any]:
     return {
         "tenant_id": ctx.tenant_id,
-        "id": movement.id or uuid4(),
+        "id": movement.id or new_id(),
         "account_id": movement.account_id,
         "lot_id": movement.lot_id,
         "sequence": movement.sequence,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from sqlalchemy import insert, select
 
 from crm_loyalty import ledger
 from crm_loyalty.tables import notice
-from plugin_sdk import NotFound
+from plugin_sdk import NotFound, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +93,6 @@ def _announce(ctx: Context, account_id: UUID, month: date, lots: Sequence[Lot]) 
         "data": {"plugin": _MARK, "points": points, "month": month.isoformat()},
     }
     activity = ctx.api.create("activity", task)
-    row = {"id": uuid4(), "account_id": account_id, "month": month, "activity_id": activity.id}
+    row = {"id": new_id(), "account_id": account_id, "month": month, "activity_id": activity.id}
     ctx.sql.execute(insert(notice).values(row))
     return 1

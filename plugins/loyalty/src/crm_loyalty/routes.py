@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 from sqlalchemy import and_, or_, select
@@ -16,7 +16,7 @@ from crm_loyalty.tables import Kind
 from crm_loyalty.tables import ledger as table
 from crm_loyalty.terms import terms_of
 from crm_loyalty.tiers import keep_tiers
-from plugin_sdk import Issue, NotFound, Rejected
+from plugin_sdk import Issue, NotFound, Rejected, new_id
 from plugin_sdk.http import Request, Route
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def adjust(ctx: Context, request: Request) -> dict[str, Any]:
     if body.points < 0 and balance < 0:
         message = f"the account has {balance - body.points} points, {-body.points} cannot be taken; take fewer"
         raise Rejected([Issue("balance_below_zero", message, "points")])
-    terms, movement_id, today = terms_of(ctx), uuid4(), ctx.now.date()
+    terms, movement_id, today = terms_of(ctx), new_id(), ctx.now.date()
     given = body.points > 0
     movement = Movement(
         account_id,

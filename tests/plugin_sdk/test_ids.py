@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_core.schema import ids
-from crm_core.schema.ids import id_time, new_id
+from plugin_sdk import ids
+from plugin_sdk.ids import id_time, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

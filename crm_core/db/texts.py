@@ -54,4 +54,4 @@ def lower(text: str | None) -> str | None:
     if text is None or text.isascii():
         return None if text is None else text.lower()
     # Python looks at the neighbours of these two: a final sigma, and an I with a dot that would become two characters.
-    return text.replace("Σ", "σ").replace("İ", "i").lower()
+    return text.replace("\N{GREEK CAPITAL LETTER SIGMA}", "\N{GREEK SMALL LETTER SIGMA}").replace("İ", "i").lower()

@@ -87,7 +87,7 @@ class PluginSql:
         if statement.select is not None:
             raise self._limits.refusal("INSERT FROM SELECT", "read the rows and insert their values")
         self._check_conflict(statement)
-        many = [row for group in statement._multi_values for row in group]  # noqa: SLF001 - no public name
+        many: list[Any] = [row for group in statement._multi_values for row in group]  # noqa: SLF001 - no public name
         for row in many:
             if _TENANT not in {_name(key) for key in row}:
                 raise self._limits.refusal(
@@ -96,8 +96,7 @@ class PluginSql:
             self._require_tenant(statement, row)
         if many:
             return statement
-        one: Any = statement._values or {}  # noqa: SLF001 - no public name
-        self._require_tenant(statement, one)
+        self._require_tenant(statement, statement._values or {})  # noqa: SLF001 - as above
         return statement.values(tenant_id=self._uow.tenant_id)
 
     def _require_tenant(self, statement: Insert, row: Mapping[Any, Any]) -> None:

@@ -19,6 +19,8 @@ def check_manifest(path: Path) -> list[str]:
         data, source = _read(path)
     except FileNotFoundError as error:
         return [str(error)]
+    except (OSError, zipfile.BadZipFile) as error:
+        return [f"{path}: cannot be read: {error}; build or copy it again"]
     try:
         Manifest.parse(data, source=source, known_hooks=HOOKS.keys(), known_record_types=RECORD_TABLES.keys())
     except ManifestError as error:

@@ -1,4 +1,4 @@
-"""A PostgreSQL database with a locale of its own: whatever a customer's database was made with, answers are the same."""
+"""A PostgreSQL database with another locale: whatever a database was made with, answers are the same."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote_from_bytes
 
 import httpx
 
@@ -63,7 +64,9 @@ class Side:
     async def _send(self, request: Request, cursor: str | None) -> httpx.Response:
         path = "/".join(str(self._resolved(part)) for part in request.path)
         body = request.body
-        content = body if isinstance(body, bytes) else None if body is None else json.dumps(self._resolved(body)).encode()
+        content = (
+            body if isinstance(body, bytes) else None if body is None else json.dumps(self._resolved(body)).encode()
+        )
         query = [(key, str(self._resolved(value)).encode("utf-8", "surrogatepass")) for key, value in request.query]
         query += [("cursor", cursor.encode())] if cursor else []
         headers = {} if request.match is None else {"if-match": request.match}
@@ -97,13 +100,11 @@ class Side:
                 self._learn(plural, body[name]["id"])
         made = [result.get("record") for result in body.get("results", ())] if "results" in body else [body]
         for each in made:
-            if each and "id" in each and len(request.path) <= 2:  # noqa: PLR2004 - creates and bulk
+            if each and "id" in each and len(request.path) <= 2:
                 self._learn(kind, each["id"])
 
 
 def _encoded(query: Iterable[tuple[str, bytes]]) -> str:
-    from urllib.parse import quote_from_bytes
-
     return "&".join(f"{key}={quote_from_bytes(value)}" for key, value in query)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from email.message import Message
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +41,16 @@ class Distribution:
         document = tomllib.loads((self.folder / "pyproject.toml").read_text("utf-8"))
         project: dict[str, Any] = document["project"]
         return project
+
+    @property
+    def imports(self) -> set[str]:
+        """The top names of all modules that its code imports when it runs, and not only for the type checker."""
+        found: set[str] = set()
+        for package in self.packages:
+            for path in _tracked_or_new_files(package):
+                if path.suffix == ".py":
+                    found |= set(_imported(ast.parse((package / path).read_text("utf-8"))))
+        return found
 
     @property
     def runtime_files(self) -> set[str]:
@@ -129,6 +141,18 @@ def _build(folder: Path, target: str, out: Path) -> Path:
         raise RuntimeError(message)
     (new,) = set(out.iterdir()) - before
     return new
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    """Give the top name of each absolute import under a node."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name.split(".")[0] for alias in node.names)
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield node.module.split(".")[0]
+    for child in ast.iter_child_nodes(node):
+        yield from _imported(child)
 
 
 def _tracked_or_new_files(folder: Path) -> list[PurePosixPath]:

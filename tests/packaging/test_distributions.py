@@ -33,6 +33,8 @@ RUN_TIME_REQUIREMENTS = {
         "fastapi",
         "msgspec",
         "pluggy",
+        "pydantic",
+        "rich",
         "semver",
         "sqlalchemy[asyncio]",
         "typer",
@@ -40,7 +42,11 @@ RUN_TIME_REQUIREMENTS = {
     },
     "crm-plugin-sdk": {"pluggy", "semver"},
 }
-SDK_EXTRAS = {"db": {"sqlalchemy"}, "http": {"fastapi"}, "testing": {"httpx", "hypothesis", "pytest"}}
+SDK_EXTRAS = {
+    "db": {"sqlalchemy"},
+    "http": {"fastapi", "pydantic"},
+    "testing": {"httpx", "hypothesis", "packaging", "pytest"},
+}
 CACHES = {"__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 

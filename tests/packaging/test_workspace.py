@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from typing import Any
 
@@ -37,6 +38,22 @@ def test_every_requirement_is_pinned_inside_its_range(distribution: Distribution
             continue
         (exact,) = Requirement(pinned[requirement.name][0]).specifier
         assert requirement.specifier.contains(Version(exact.version)), f"{requirement}: run the command in CONTRIBUTING"
+
+
+@pytest.mark.parametrize("distribution", workspace(), ids=lambda distribution: distribution.name)
+def test_whatever_is_imported_is_required(distribution: Distribution) -> None:
+    own = {package.name for package in distribution.packages}
+    project, sdk = distribution.project, workspace()[1].project
+    required = [Requirement(line) for line in project["dependencies"]]
+    if distribution.name == sdk["name"]:
+        required += [Requirement(line) for extra in project["optional-dependencies"].values() for line in extra]
+    for line in [one for one in required if one.name == sdk["name"]]:
+        extras = [one for extra in line.extras for one in sdk["optional-dependencies"][extra]]
+        required += [Requirement("plugin_sdk"), *map(Requirement, [*sdk["dependencies"], *extras])]
+
+    if distribution in plugins():
+        required.append(Requirement("alembic"))  # migrations run inside the core, which brings it
+    assert distribution.imports - own - sys.stdlib_module_names <= {one.name for one in required}
 
 
 def test_every_development_requirement_is_pinned() -> None:
@@ -92,4 +109,17 @@ def test_the_import_linter_knows_every_package() -> None:
 
     assert packages <= set(settings["root_packages"])
     assert packages - {"crm_core", "compat_tests"} <= sources["core-private"]
-    assert packages <= sources["suite-on-top"]
+    # The suite may know itself; that it knows no tests is a contract of its own.
+    assert packages - {"compat_tests"} <= sources["suite-on-top"]
+    assert sources["suite-black-box"] == {"compat_tests"}
+
+
+def test_the_workflow_runs_our_script_on_every_python_that_we_name() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    prefix = "Programming Language :: Python :: "
+    named = {line.removeprefix(prefix) for line in workspace()[0].project["classifiers"] if line.startswith(prefix)}
+
+    assert re.findall(r"- run: (.*)", workflow) == ["bash .ci/run"]
+    assert set(re.findall(r"^ +(3\.\d+)$", workflow, re.MULTILINE)) == named - {"3"}
+    for minor in sorted(version.removeprefix("3.") for version in named - {"3"}):
+        assert re.search(rf"\b{minor}\b", (ROOT / ".ci" / "run").read_text("utf-8")), minor

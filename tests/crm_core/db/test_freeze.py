@@ -32,7 +32,7 @@ def test_scripts_are_plain_text_without_blanks_at_line_ends(empty: Path) -> None
         text = file.read_text()
         assert text.endswith(";\n")
         assert "\t" not in text
-        assert '"' not in text
+        assert '"' not in text.replace('COLLATE "C"', "")
         assert all(line == line.rstrip() for line in text.splitlines())
 
 

@@ -118,11 +118,13 @@ def _put(url: str, shelf: Discovered) -> None:
     install(url, [shelf], "books", core_version=__version__, actor="tester")
 
 
-def test_kept_data_is_there_again(database_url: str, shelf: Discovered) -> None:
+@pytest.mark.parametrize("present", [True, False], ids=["with its code", "without its code"])
+def test_kept_data_is_there_again(database_url: str, shelf: Discovered, *, present: bool) -> None:
     core = core_fingerprint(database_url)
     settings = Settings(database_url=database_url)
     accounts, before = run(_write(database_url, shelf))
-    done = remove(settings, "books", export=None, purge=False, actor="tester", discovered=[shelf])
+    found = [shelf] if present else []
+    done = remove(settings, "books", export=None, purge=False, actor="tester", discovered=found)
     assert done == {"plugin": "books", "mode": "keep", "data": "kept", "rows": 0}
     assert core_fingerprint(database_url) == core
     _put(database_url, shelf)

@@ -12,7 +12,6 @@ from crm_core.cli.output import ExitCode, fail, show, table
 from crm_core.cli.session import AsJson, Database, Tenant, operator, settings_for, with_runtime, with_tenant
 
 if TYPE_CHECKING:
-
     from crm_core.records.scope import Scope
     from crm_core.runtime import Runtime
 

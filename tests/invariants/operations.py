@@ -19,7 +19,9 @@ VALUES = (
     "a\0b", "00000000-0000-7000-8000-000000000000", "00000000000070008000000000000000", "1,2",
 )  # fmt: skip
 _text = st.sampled_from(TEXTS) | st.sampled_from(TEXTS[:20]) | st.text(max_size=6)
-_plain: st.SearchStrategy[Any] = st.sampled_from([text for text in TEXTS if text.strip() and len(text) <= 500 and "\0" not in text][:-1])
+_plain: st.SearchStrategy[Any] = st.sampled_from(
+    [text for text in TEXTS if text.strip() and len(text) <= 500 and "\0" not in text][:-1]
+)
 _amount = st.sampled_from([
     "0", "1", "19.99", "-5", "0.0001", "0.00001", "922337203685477.5807", "922337203685477.5808", "1e3", "NaN",
     "-922337203685477.5807", "99999999999999999999", 7, 12.5, None,

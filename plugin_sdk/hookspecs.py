@@ -121,12 +121,16 @@ def record_before_write(ctx: Context, operation: Operation, old: Record | None, 
 
 
 @_hook(Point.WRITE, Rule.ALL, OnError.FAIL)
-def record_validate(ctx: Context, operation: Operation, old: Record | None, new: Record) -> Sequence[Issue] | None:
+def record_validate(
+    ctx: Context, operation: Operation, old: Record | None, new: Record, changed: frozenset[str]
+) -> Sequence[Issue] | None:
     """Find what is wrong with the record as it would be stored; an error refuses the write."""
 
 
 @_hook(Point.AFTER, Rule.ALL, OnError.FAIL)
-def record_after_write(ctx: Context, operation: Operation, old: Record | None, new: Record) -> None:
+def record_after_write(
+    ctx: Context, operation: Operation, old: Record | None, new: Record, changed: frozenset[str]
+) -> None:
     """Follow a write inside its transaction, e.g. to keep own tables in step; all or nothing with it."""
 
 

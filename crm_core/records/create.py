@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from crm_core.records.scope import Scope
 
 
+_STAMPS = frozenset({"version", "created_at", "created_by", "updated_at", "updated_by"})
+
+
 def create(
     scope: Scope,
     entity: Entity,
@@ -121,6 +124,11 @@ def plugin_writes(scope: Scope, entity: Entity, record_id: Any, own: PluginValue
     ]
 
 
+def changed_fields(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the fields that differ, or of a new record have a value, without the core's own stamps."""
+    return frozenset(changes(old, new)) - _STAMPS
+
+
 def after(
     scope: Scope,
     entity: Entity,
@@ -139,6 +147,7 @@ def after(
             operation=operation,
             old=frozen(entity, old) if old else None,
             new=frozen(entity, new, own),
+            changed=changed_fields(old, new),
         )
 
 
@@ -236,5 +245,6 @@ def validate(
             operation=operation,
             old=frozen(entity, old) if old else None,
             new=frozen(entity, row, own),
+            changed=changed_fields(old, row),
         )
         scope.warnings.extend(warnings)

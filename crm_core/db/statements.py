@@ -6,6 +6,7 @@ costs a third of a request otherwise (``DECISION.md``).
 
 from __future__ import annotations
 
+from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,8 @@ class Prepared:
 
     __slots__ = ("_binders", "_decoders", "columns", "plain", "text", "width", "writes")
 
-    def __init__(self, construct: Executable, dialect: Dialect, columns: Sequence[str] | None = None) -> None:
-        """Compile the construct; ``columns`` are those an INSERT or UPDATE sets from values of their name."""
-        compiled: Any = construct.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]
+    def __init__(self, compiled: Any, dialect: Dialect) -> None:
+        """Take what SQLAlchemy has compiled for the dialect."""
         # Lists given with the construct itself (``column.in_([…])``) are spelled out here, one parameter each.
         expanded = compiled.construct_expanded_state(compiled.params)
         self.text = sqlite_text(expanded.statement) if dialect is SQLITE else expanded.statement
@@ -58,6 +58,12 @@ class Prepared:
             converter(values.get(name, default)) if converter else values.get(name, default)
             for name, converter, default in self._binders
         ]
+
+    def with_values(self, values: Mapping[str, Any]) -> Prepared:
+        """Return the same statement with other values of its own."""
+        other = copy(self)
+        other._binders = tuple((name, converter, values[name]) for name, converter, _ in self._binders)
+        return other
 
     def decode(self, rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
         """Return rows with Python values, equal on every database."""
@@ -89,7 +95,9 @@ class Statement:
         """Return the statement compiled for the dialect."""
         prepared = self._prepared.get(id(dialect))
         if prepared is None:
-            prepared = self._prepared[id(dialect)] = Prepared(self.construct, dialect, self.columns)
+            # ``columns`` are those an INSERT or UPDATE sets from values of their name.
+            compiled = self.construct.compile(dialect=dialect, column_keys=self.columns)  # type: ignore[attr-defined]
+            prepared = self._prepared[id(dialect)] = Prepared(compiled, dialect)
         return prepared
 
 

@@ -290,6 +290,11 @@ def _checked(dialect: Dialect) -> Dialect:
 _DIALECTS = {True: _checked(SQLITE), False: _checked(asyncpg.dialect())}  # type: ignore[no-untyped-call]
 
 
+# What plugins' statements were compiled to, by namespace, database and SQLAlchemy's own key of their shape.
+_compiled: dict[tuple[str, bool, Any], tuple[Any, str, Prepared]] = {}
+_MOST_COMPILED = 2048
+
+
 class GuardedStatement(Statement):
     """A plugin's statement, compiled within its limits."""
 
@@ -304,10 +309,31 @@ class GuardedStatement(Statement):
         """Return the statement compiled for the dialect; raises NotAllowed."""
         prepared = self._prepared.get(id(dialect))
         if prepared is None:
-            guarded: Any = copy.copy(_DIALECTS[dialect is SQLITE])
-            guarded.limits = self._limits
-            prepared = Prepared(self.construct, guarded)
-            if dialect is SQLITE:
-                prepared.text = sqlite_text(prepared.text)
-            self._prepared[id(dialect)] = prepared
+            prepared = self._prepared[id(dialect)] = self._known(dialect is SQLITE) or self._compiled(dialect is SQLITE)
+        return prepared
+
+    def _known(self, on_sqlite: bool) -> Prepared | None:  # noqa: FBT001 - part of a key
+        """Return what an equal statement of the plugin was compiled to, with the values of this one."""
+        key = self.construct._generate_cache_key()  # type: ignore[attr-defined]  # noqa: SLF001 - no public name
+        found = None if key is None else _compiled.get((self._limits.schema, on_sqlite, key.key))
+        if found is None:
+            return None
+        compiled, tenant, prepared = found
+        values = compiled.construct_params(extracted_parameters=key.bindparams)
+        return prepared.with_values({**values, tenant: self._limits.tenant.value})
+
+    def _compiled(self, on_sqlite: bool) -> Prepared:  # noqa: FBT001 - part of a key
+        guarded: Any = copy.copy(_DIALECTS[on_sqlite])
+        guarded.limits = self._limits
+        key = self.construct._generate_cache_key()  # type: ignore[attr-defined]  # noqa: SLF001 - no public name
+        compiled = self.construct.compile(dialect=guarded, cache_key=key)  # type: ignore[attr-defined]
+        prepared = Prepared(compiled, guarded)
+        if on_sqlite:
+            prepared.text = sqlite_text(prepared.text)
+        # A list spelled out in the text has as many parameters as it happens to be long.
+        if key is not None and not compiled.post_compile_params and not compiled.literal_execute_params:
+            if len(_compiled) >= _MOST_COMPILED:
+                _compiled.clear()
+            tenant = compiled.bind_names.get(self._limits.tenant, "")
+            _compiled[self._limits.schema, on_sqlite, key.key] = (compiled, tenant, prepared)
         return prepared

@@ -97,7 +97,9 @@ def build(distribution: Distribution, out: Path) -> Built:
     wheel = _build(distribution.folder, "wheel", out / "tree")
     sdist = _build(distribution.folder, "sdist", out / "tree")
     with tarfile.open(sdist) as archive:
-        archive.extractall(out / "unpacked", filter="data")
+        # The argument `filter` came with Python 3.11.4; on an older one this attribute means nothing.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(out / "unpacked")  # noqa: S202 - we made it ourselves
     unpacked = out / "unpacked" / sdist.name.removesuffix(".tar.gz")
     return Built(distribution, wheel, sdist, _build(unpacked, "wheel", out / "sdist"))
 

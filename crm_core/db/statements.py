@@ -62,7 +62,7 @@ class Prepared:
     def with_values(self, values: Mapping[str, Any]) -> Prepared:
         """Return the same statement with other values of its own."""
         other = copy(self)
-        other._binders = tuple((name, converter, values[name]) for name, converter, _ in self._binders)
+        other._binders = tuple((name, converter, values[name]) for name, converter, _ in self._binders)  # noqa: SLF001 - of our own class
         return other
 
     def decode(self, rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:

@@ -46,7 +46,7 @@ id = "{id}"
 name = "{id}"
 version = "1.0.0"
 summary = "Notes events."
-sdk = "^0.1"
+sdk = ">=0.1,<1"
 core = ">=0.1,<1"
 [capabilities]
 api = ["account:create", "account:read"]

@@ -52,17 +52,17 @@ def loaded(*plugins: Discovered) -> Registry:
         (
             "@hookimpl\ndef record_validate(new, newer): ...",
             "[hooks.record_validate]",
-            "record_validate takes the unknown argument newer; there are: ctx, operation, old, new",
+            "record_validate takes the unknown argument newer; there are: ctx, operation, old, new, changed",
         ),
         (
             "@hookimpl\ndef record_validate(new, newer=None): ...",
             "[hooks.record_validate]",
-            "record_validate takes the unknown argument newer; there are: ctx, operation, old, new",
+            "record_validate takes the unknown argument newer; there are: ctx, operation, old, new, changed",
         ),
         (
             "@hookimpl\ndef record_validate(**everything): ...",
             "[hooks.record_validate]",
-            "record_validate takes **everything; name the arguments it uses, there are: ctx, operation, old, new",
+            "record_validate takes **everything; name the arguments it uses, there are: ctx, operation, old, new, changed",
         ),
         (
             "@hookimpl\nasync def record_validate(new): ...",

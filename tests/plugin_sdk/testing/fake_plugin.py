@@ -15,7 +15,7 @@ id = "{id}"
 name = "Sample"
 version = "{version}"
 summary = "A plugin of these tests"
-sdk = "^0.1"
+sdk = ">=0.1,<1"
 core = "*"
 """
 

@@ -111,8 +111,8 @@ def test_package_and_manifest_need_one_version(install: Install, package: str, m
 def test_an_sdk_outside_the_range_is_a_problem(install: Install) -> None:
     install(FakePlugin("sample_a"))
 
-    assert checks.range_problems(installed_plugin("sample_a").manifest, "0.2.0") == [
-        'crm-plugin.toml: plugin.sdk = ">=0.1.0,<0.2.0" keeps out SDK 0.2.0, which the tests run with'
+    assert checks.range_problems(installed_plugin("sample_a").manifest, "1.0.0") == [
+        'crm-plugin.toml: plugin.sdk = ">=0.1.0,<1.0.0" keeps out SDK 1.0.0, which the tests run with'
     ]
 
 

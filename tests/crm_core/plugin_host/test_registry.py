@@ -62,8 +62,10 @@ def loaded(*plugins: Discovered) -> Registry:
         (
             "@hookimpl\ndef record_validate(**everything): ...",
             "[hooks.record_validate]",
-            "record_validate takes **everything; name the arguments it uses, there are: "
-            "ctx, operation, old, new, changed",
+            (
+                "record_validate takes **everything; name the arguments it uses, there are: "
+                "ctx, operation, old, new, changed"
+            ),
         ),
         (
             "@hookimpl\nasync def record_validate(new): ...",

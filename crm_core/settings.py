@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,6 @@ class Settings:
                 values[field.name] = _convert(field.name, raw, type(field.default))
         values.update({name: value for name, value in overrides.items() if value is not None})
         return cls(**values)  # type: ignore[arg-type]
-
-    @property
-    def sqlite_path(self) -> Path | None:
-        """The file of an embedded database, None on PostgreSQL."""
-        prefix = "sqlite:///"
-        return Path(self.database_url.removeprefix(prefix)) if self.database_url.startswith(prefix) else None
 
 
 def _convert(name: str, raw: str, kind: type) -> object:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-Row = "Sequence[Any]"
-
 
 class Connection(Protocol):
     """One connection, used by one operation at a time; every call blocks only that operation.

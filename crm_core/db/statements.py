@@ -16,12 +16,10 @@ from sqlalchemy.dialects.postgresql import asyncpg as _asyncpg
 from crm_core.db.names import sqlite_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Executable
     from sqlalchemy.engine import Dialect
-
-    Converter = Callable[[Any], Any]
 
 POSTGRES: Dialect = _asyncpg.dialect()  # type: ignore[no-untyped-call]
 SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
@@ -30,7 +28,7 @@ SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
 class Prepared:
     """A statement for one dialect: its text, how to bind values by name, how to read result rows."""
 
-    __slots__ = ("_binders", "_decoders", "columns", "plain", "text", "width", "writes")
+    __slots__ = ("_binders", "_decoders", "columns", "plain", "text", "width")
 
     def __init__(self, compiled: Any, dialect: Dialect) -> None:
         """Take what SQLAlchemy has compiled for the dialect."""
@@ -50,7 +48,6 @@ class Prepared:
         )
         self.width = len(self._binders)
         self.plain = not self._decoders
-        self.writes = writes
 
     def bind(self, values: Mapping[str, Any]) -> list[Any]:
         """Return the driver's positional parameters; a name without a value takes the construct's own."""

@@ -67,9 +67,6 @@ class Answer:
         return cls(status=204)
 
 
-Service = "Callable[[Scope, Call], Answer]"
-
-
 def add_route(
     router: APIRouter,
     method: str,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import BigInteger, Integer
 
-from crm_core.errors import CrmError, InvalidInput
+from crm_core.errors import InvalidInput
 from crm_core.schema.types import Day, Flag, Json, Money, Percent, Quantity, Rate, UnitPrice, UtcDateTime
 
 if TYPE_CHECKING:
@@ -91,11 +91,6 @@ def plugin_value(spec: FieldSpec, value: Any) -> Any:
         return spec.validate(value)
     except ValueError as error:
         raise InvalidInput(str(error), field=f"{spec.key}") from error
-
-
-def cell_error(error: CrmError, field: str, column: str, value: Any) -> CellError:
-    """Return an error of the core as one about a cell."""
-    return CellError(error.message, field=field, column=column, value=value)
 
 
 def _translated(spec: ColumnValue, value: Any) -> Any:

@@ -65,9 +65,6 @@ class Constant:
     value: Any
 
 
-Value = "ColumnValue | RefValue | Template | Constant"
-
-
 @dataclass(frozen=True, slots=True)
 class When:
     """A condition: the column is not empty, or is one of some values."""

@@ -62,11 +62,11 @@ _WRITES = {9, 18, 23}
 @contextmanager
 def unchanged(connection: Connection, plugin: str, label: str) -> Iterator[None]:
     """Raise PluginError if what runs inside touches anything of core or platform; the caller rolls it back."""
-    before = _catalog(connection, plugin)
+    before = catalog(connection, plugin)
     written: set[str] = set()
     with _watching(connection, plugin, written):
         yield
-    changed = sorted({" ".join(row[1:3]) for row in before ^ _catalog(connection, plugin)} | written)
+    changed = sorted({" ".join(row[1:3]) for row in before ^ catalog(connection, plugin)} | written)
     if changed:
         message = (
             f"{label}: its migration changes what is not its own ({'; '.join(changed[:3])}); nothing was installed. "
@@ -96,7 +96,8 @@ def _watching(connection: Connection, plugin: str, written: set[str]) -> Iterato
         driver.set_authorizer(None)
 
 
-def _catalog(connection: Connection, plugin: str) -> set[tuple[str, ...]]:
+def catalog(connection: Connection, plugin: str) -> set[tuple[str, ...]]:
+    """Return every object of core and platform, and on SQLite of all plugins but this one."""
     if connection.dialect.name == "postgresql":
         found = [(str(place), *row) for place, sql in enumerate(_POSTGRESQL) for row in connection.exec_driver_sql(sql)]
         return {tuple(map(str, row)) for row in found}

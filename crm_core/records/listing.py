@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, select
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
-_STATEMENTS = 1024
+_MOST_STATEMENTS = 1024
+_statements: dict[tuple[Any, ...], Statement] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +102,15 @@ def _statement(entity: Entity, listing: Listing, *, scoped: bool) -> Statement:
         None if listing.position is None else tuple(value is None for value in listing.position),
         listing.deleted,
         scoped,
-        tuple(id(target.column) for target in _targets(listing)),
+        # The columns themselves, kept alive by the key: two plugins' loads may name a field alike.
+        tuple(target.column for target in _targets(listing)),
     )
-    return _remembered(shape, _Build(entity, listing, scoped))
-
-
-class _Build:
-    """The statement to build if its shape is not known yet; all builds are equal as cache keys."""
-
-    def __init__(self, entity: Entity, listing: Listing, scoped: bool) -> None:  # noqa: FBT001 - plain data
-        self.entity, self.listing, self.scoped = entity, listing, scoped
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Build)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=_STATEMENTS)
-def _remembered(_shape: tuple[Any, ...], build: _Build) -> Statement:
-    return Statement(_construct(build.entity, build.listing, scoped=build.scoped))
+    statement = _statements.get(shape)
+    if statement is None:
+        if len(_statements) >= _MOST_STATEMENTS:
+            _statements.clear()
+        statement = _statements[shape] = Statement(_construct(entity, listing, scoped=scoped))
+    return statement
 
 
 def _construct(entity: Entity, listing: Listing, *, scoped: bool) -> Select[Any]:

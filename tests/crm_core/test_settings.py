@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from crm_core.settings import Settings
@@ -16,7 +14,7 @@ def test_the_environment_is_read_and_arguments_win(monkeypatch: pytest.MonkeyPat
     settings = Settings.from_environment(pool_size=None)
     assert (settings.database_url, settings.pool_size, settings.background) == ("sqlite:///other.db", 3, False)
     assert settings.refresh_seconds == 0.25
-    assert Settings.from_environment(database_url="sqlite:///mine.db").sqlite_path == Path("mine.db")
+    assert Settings.from_environment(database_url="sqlite:///mine.db").database_url == "sqlite:///mine.db"
 
 
 def test_a_value_of_the_wrong_kind_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +22,3 @@ def test_a_value_of_the_wrong_kind_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
     with pytest.raises(ValueError, match="CRM_POOL_SIZE='many' is not a int"):
         Settings.from_environment()
-
-
-def test_postgresql_has_no_file() -> None:
-    assert Settings(database_url="postgresql:///crm").sqlite_path is None

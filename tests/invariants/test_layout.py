@@ -13,8 +13,6 @@ _SOURCES = {".css", ".html", ".js", ".py", ".sh", ".sql", ".toml", ".yaml", ".ym
 _LONG = {
     "crm_core/db/migrations/core/versions/0001_initial.postgresql.sql": "made by crm_core.db.freeze",
     "crm_core/db/migrations/core/versions/0001_initial.sqlite.sql": "made by crm_core.db.freeze",
-    "tests/benchmarks/request_path/server.py": "the candidates of one decision, kept as they were measured",
-    "tests/plugin_sdk/test_hooks.py": "one test per hook of the contract, in the contract's order",
 }
 _ELSEWHERE = Path("tests/invariants/tested_elsewhere.txt")
 # In pieces, so that this file is not what it looks for.

@@ -7,53 +7,27 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from crm_core.db.migrate import in_transaction
+from crm_core.plugin_host.core_watch import catalog
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-_POSTGRESQL = (
-    """
-    SELECT n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl::text
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('core', 'plat')
-    """,
-    """
-    SELECT c.relname, x.attname, format_type(x.atttypid, x.atttypmod), x.attnotnull, x.attnum
-    FROM pg_attribute x JOIN pg_class c ON c.oid = x.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat')
-    """,
-    """
-    SELECT c.relname, x.conname, pg_get_constraintdef(x.oid)
-    FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat')
-    """,
-    # The triggers of foreign keys that refer to the anchor stand for those keys and come with each plugin's table.
-    """
-    SELECT c.relname, x.tgname, pg_get_triggerdef(x.oid), x.tgenabled
-    FROM pg_trigger x JOIN pg_class c ON c.oid = x.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat') AND NOT x.tgisinternal
-    """,
-    """
-    SELECT c.relname, x.polname, x.polcmd, pg_get_expr(x.polqual, x.polrelid), pg_get_expr(x.polwithcheck, x.polrelid)
-    FROM pg_policy x JOIN pg_class c ON c.oid = x.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat')
-    """,
-    """
+_INDEXES = """
     SELECT c.relname, pg_get_indexdef(x.indexrelid)
     FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('core', 'plat')
-    """,
-)
+    """
 
 
 def core_fingerprint(url: str) -> list[str]:
     """Return every object of the core's and the platform's schemas, whatever plugins there are."""
 
     def read(connection: Connection) -> list[str]:
+        found = catalog(connection, "nobody")
         if connection.dialect.name == "postgresql":
-            found = [tuple(row) for sql in _POSTGRESQL for row in connection.exec_driver_sql(sql)]
+            found |= {tuple(map(str, row)) for row in connection.exec_driver_sql(_INDEXES)}
         else:
-            rows = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master")
-            found = [tuple(row) for row in rows if not row[2].startswith("plg_")]
+            found = {row for row in found if not row[2].startswith("plg_")}
         assert len(found) > 50, "this is no database of the product"
         return sorted(map(repr, found))
 

@@ -47,6 +47,8 @@ async def load(port, request, seconds, clients):
 
 
 def main(url, candidates, rounds):
+    prepared = dict(os.environ, CANDIDATE=candidates[0], SPIKE_URL=url, PORT="0")
+    subprocess.run([sys.executable, str(HERE / "server.py"), "--prepare"], env=prepared, check=True)
     results = {}
     servers = {}
     for k, c in enumerate(candidates):

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -95,8 +96,9 @@ class PostgresConnection:
 
     def commit(self) -> None:
         """Commit it."""
-        self.in_transaction = False
+        # Only an answer ends it: a COMMIT that was cancelled may have left the transaction open.
         status = self._wait(self._driver.execute("COMMIT"))
+        self.in_transaction = False
         if status != "COMMIT":
             message = f"COMMIT answered {status}: the transaction had failed before and nothing of it was kept"
             raise asyncpg.InFailedSQLTransactionError(message)
@@ -153,7 +155,14 @@ class PostgresConnection:
 
 
 async def _as_coroutine(future: asyncio.Future[T]) -> T:
-    return await future
+    """Wait for a worker thread, to its end also when cancelled: until then it may use the connection."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        raise
 
 
 class PostgresDatabase:
@@ -193,8 +202,9 @@ class PostgresDatabase:
             try:
                 return await greenlet_spawn(function, connection)
             finally:
-                if connection.in_transaction:
-                    await greenlet_spawn(connection.rollback)
+                # The driver knows best: a statement that was cancelled may have opened or ended the transaction.
+                if not driver.is_closed() and driver.is_in_transaction():
+                    await driver.execute("ROLLBACK")
 
     async def close(self) -> None:
         """Close every connection."""

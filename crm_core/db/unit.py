@@ -62,6 +62,11 @@ class UnitOfWork:
         """The tenant every statement of this operation is bound to."""
         return self.actor.tenant_id
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything has been written or a transaction opened: something that a failure could drop."""
+        return bool(self._staged) or self.connection.in_transaction
+
     def acting_as(self, actor: Actor) -> UnitOfWork:
         """Return the same unit of work with another actor of the same tenant (a plugin, for one)."""
         return replace(self, actor=actor)

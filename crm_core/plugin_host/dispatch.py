@@ -120,9 +120,6 @@ class Hooks:
 
     def patches(self, hook: str, record_type: str | None, /, **arguments: Any) -> list[tuple[Call, Any]]:
         """Return the patches themselves with the calls they came from."""
-        return self._patches(hook, record_type, arguments)
-
-    def _patches(self, hook: str, record_type: str | None, arguments: Mapping[str, Any]) -> list[tuple[Call, Any]]:
         calls = self.tenant.calls(hook, record_type)
         if not calls:
             return []

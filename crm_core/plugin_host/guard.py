@@ -96,13 +96,13 @@ def call(pace: Pace, uow: UnitOfWork, definition: HookDefinition, call: Call, ar
 def _call_or_skip(uow: UnitOfWork, definition: HookDefinition, call: Call, run: Callable[[], Any]) -> Any:
     """Run a call whose failure stops nothing; what it wrote before it failed goes with it."""
     # A savepoint only where there is something to keep: most of these calls read.
-    begun = uow.connection.in_transaction or bool(uow._staged)  # noqa: SLF001 - asked nowhere else
+    begun = uow.begun
     try:
         return uow.attempt(run) if begun else run()
     except BaseException as error:
         if is_cancellation(error):
             raise
-        if not begun and (uow.connection.in_transaction or uow._staged):  # noqa: SLF001 - as above
+        if not begun and uow.begun:
             uow.rollback()
         logger.warning(
             "plugin %s failed in %s and was skipped: %s (request %s)",

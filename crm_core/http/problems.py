@@ -20,6 +20,8 @@ logger = logging.getLogger("crm_core.http")
 MEDIA_TYPE = "application/problem+json"
 # Details may hold anything an error knew; what JSON has no form for is told as text.
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+# Python 3.13 renamed these; an answer must not depend on the interpreter.
+_TITLES = {413: "Request Entity Too Large", 422: "Unprocessable Entity"}
 
 
 class Problem(msgspec.Struct):
@@ -35,9 +37,8 @@ class Problem(msgspec.Struct):
 
 def problem_of(error: CrmError, request_id: str) -> dict[str, Any]:
     """Return an error as the members of a problem."""
-    members = msgspec.to_builtins(
-        Problem("about:blank", HTTPStatus(error.status).phrase, error.status, error.code, error.message, request_id)
-    )
+    title = _TITLES.get(error.status) or HTTPStatus(error.status).phrase
+    members = msgspec.to_builtins(Problem("about:blank", title, error.status, error.code, error.message, request_id))
     return {**{key: value for key, value in error.details.items() if value is not None}, **members}
 
 

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from crm_core.errors import CrmError, InvalidInput, RecordNotFound
+from crm_core.http.problems import problem_of
+
+
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        # Python 3.13 has other words for this status; clients get the same from every interpreter.
+        (InvalidInput("no"), "Unprocessable Entity"),
+        (RecordNotFound("no"), "Not Found"),
+        (CrmError("no"), "Internal Server Error"),
+    ],
+)
+def test_the_title_is_the_same_on_every_python(error: CrmError, title: str) -> None:
+    assert problem_of(error, "r")["title"] == title

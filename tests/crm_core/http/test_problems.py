@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from crm_core.errors import CrmError, InvalidInput, RecordNotFound
+from crm_core.errors import CrmError, InvalidInput, PayloadTooLarge, RecordNotFound
 from crm_core.http.problems import problem_of
 
 
 @pytest.mark.parametrize(
     ("error", "title"),
     [
-        # Python 3.13 has other words for this status; clients get the same from every interpreter.
+        # Python 3.13 has other words for these two; clients get the same from every interpreter.
         (InvalidInput("no"), "Unprocessable Entity"),
+        (PayloadTooLarge("no"), "Request Entity Too Large"),
         (RecordNotFound("no"), "Not Found"),
         (CrmError("no"), "Internal Server Error"),
     ],

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect
 
+    from crm_core.db.rights import PluginRights
     from crm_core.db.statements import Statement
 
     T = TypeVar("T")
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 class Connection(Protocol):
     """One connection, used by one operation at a time; every call blocks only that operation.
 
-    ``waited`` is the time in seconds that calls have spent waiting while other operations went on.
+    ``waited`` is the time in seconds that calls have spent waiting while other operations went on, ``rights``
+    whose rights statements have at the moment.
     """
 
     dialect: Dialect
     waited: float
+    rights: PluginRights | None
 
     @property
     def in_transaction(self) -> bool:
@@ -68,6 +71,13 @@ class Connection(Protocol):
 
     def rollback_to(self, name: str) -> None:
         """Roll back to a savepoint and release it."""
+        ...
+
+    def become(self, rights: PluginRights | None) -> None:
+        """Run the statements that follow with a plugin's rights, inside the open transaction; None: with the core's.
+
+        Rolling back to a savepoint brings back the rights that held when it was opened.
+        """
         ...
 
     def aside(self, function: Callable[[Connection], T]) -> T:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from crm_core.db.connection import Connection
+    from crm_core.db.rights import PluginRights
     from crm_core.db.statements import Statement
 
     T = TypeVar("T")
@@ -52,6 +53,7 @@ class PostgresConnection:
         self._loop_thread = threading.get_ident()
         self.in_transaction = False
         self.waited = 0.0
+        self.rights: PluginRights | None = None
 
     def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Sequence[Any]]:
         """Run a statement and return its rows with Python values."""
@@ -121,6 +123,10 @@ class PostgresConnection:
     def rollback_to(self, name: str) -> None:
         """Roll back to a savepoint and release it."""
         self._wait(self._driver.execute(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"))
+
+    def become(self, rights: PluginRights | None) -> None:
+        """Change whose rights statements have."""
+        self.rights = rights
 
     def aside(self, function: Callable[[Connection], T]) -> T:
         """Run it on another connection, in a transaction that commits at once."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crm_core.db.connection import Connection
+    from crm_core.db.rights import PluginRights
     from crm_core.db.statements import Statement
 
     T = TypeVar("T")
@@ -39,6 +40,7 @@ class SqliteConnection:
             self._driver.execute(f"PRAGMA {pragma}")
         self._driver.create_function("crm_lower", 1, lower, deterministic=True)
         self.waited = 0.0
+        self.rights: PluginRights | None = None
 
     @property
     def in_transaction(self) -> bool:
@@ -107,6 +109,10 @@ class SqliteConnection:
         """Roll back to a savepoint and release it."""
         self._driver.execute(f"ROLLBACK TO SAVEPOINT {name}")
         self._driver.execute(f"RELEASE SAVEPOINT {name}")
+
+    def become(self, rights: PluginRights | None) -> None:
+        """Change whose rights statements have."""
+        self.rights = rights
 
     def aside(self, function: Callable[[Connection], T]) -> T:
         """Run it in the present transaction: nobody else can write meanwhile."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from crm_core.actors import Actor
     from crm_core.db.connection import Connection
+    from crm_core.db.rights import PluginRights
     from crm_core.db.statements import Statement
 
 
@@ -85,6 +86,7 @@ class UnitOfWork:
         if not self._staged:
             return
         self.begin()
+        self._become(None)
         staged = list(self._staged)
         self._staged.clear()
         for run in runs(staged):
@@ -93,9 +95,12 @@ class UnitOfWork:
             else:
                 self._send_merged(run)
 
-    def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Sequence[Any]]:
-        """Run a read; it sees everything this unit has written."""
+    def fetch(
+        self, statement: Statement, values: Mapping[str, Any], rights: PluginRights | None = None
+    ) -> list[Sequence[Any]]:
+        """Run a read with the core's or a plugin's rights; it sees everything this unit has written."""
         self.flush()
+        self._become(rights)
         with translated(self.connection, ()):
             return self.connection.fetch(statement, {"tenant_id": self.tenant_id, **values})
 
@@ -104,10 +109,11 @@ class UnitOfWork:
         rows = self.fetch(statement, values)
         return rows[0] if rows else None
 
-    def execute(self, statement: Statement, values: Mapping[str, Any]) -> int:
+    def execute(self, statement: Statement, values: Mapping[str, Any], rights: PluginRights | None = None) -> int:
         """Run a write at once, inside the transaction; return the number of rows it touched."""
         self.flush()
         self.begin()
+        self._become(rights)
         bound = {"tenant_id": self.tenant_id, **values}
         with translated(self.connection, (Write(statement, bound),)):
             return self.connection.execute(statement, bound)
@@ -116,6 +122,7 @@ class UnitOfWork:
         """Run a write once per set of values, inside the transaction."""
         self.flush()
         self.begin()
+        self._become(None)
         with translated(self.connection, ()):
             self.connection.execute_many(statement, values)
 
@@ -125,6 +132,7 @@ class UnitOfWork:
             self._send(self._staged.pop())
         else:
             self.flush()
+            self._become(None)
             if self.connection.in_transaction:
                 with translated(self.connection, ()):
                     self.connection.commit()
@@ -159,6 +167,13 @@ class UnitOfWork:
             raise
         self.connection.release(name)
         return result
+
+    def _become(self, rights: PluginRights | None) -> None:
+        """Let the next statement run with these rights; a plugin has none outside a transaction."""
+        if self.connection.rights != rights:
+            if rights is not None:
+                self.begin()
+            self.connection.become(rights)
 
     def _send_merged(self, run: Sequence[RecordWrite]) -> None:
         for statement, writes in merged(run):

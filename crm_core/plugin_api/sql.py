@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import BindParameter, CompoundSelect, Delete, Insert, Select, Table, Update
 
 from crm_core import errors
+from crm_core.db.rights import PluginRights
 from crm_core.plugin_api.errors import as_sdk_error
 from crm_core.plugin_api.guarded import GuardedStatement, Limits
 
@@ -25,11 +26,12 @@ _TENANT = "tenant_id"
 class PluginSql:
     """See ``plugin_sdk.Sql``."""
 
-    __slots__ = ("_check_alive", "_limits", "_uow")
+    __slots__ = ("_check_alive", "_limits", "_rights", "_uow")
 
     def __init__(self, uow: UnitOfWork, plugin: LoadedPlugin, check_alive: Callable[[], None]) -> None:
         self._uow = uow
         self._limits = Limits.of(plugin, uow.tenant_id)
+        self._rights = PluginRights(plugin.id, plugin.label)
         self._check_alive = check_alive
 
     def execute(self, statement: Executable) -> int:
@@ -40,7 +42,7 @@ class PluginSql:
         guarded = GuardedStatement(self._of_tenant(statement), self._limits)
         guarded.on(self._uow.connection.dialect)
         try:
-            count: int = self._uow.attempt(lambda: self._uow.execute(guarded, {}))
+            count: int = self._uow.attempt(lambda: self._uow.execute(guarded, {}, self._rights))
         except errors.CrmError as error:
             raise as_sdk_error(error) from error
         return count
@@ -59,7 +61,7 @@ class PluginSql:
             # A lock holds until the transaction ends: there must be one.
             self._uow.begin()
         try:
-            found = self._uow.fetch(guarded, {})
+            found = self._uow.fetch(guarded, {}, self._rights)
         except errors.CrmError as error:
             raise as_sdk_error(error) from error
         return [dict(zip(names, row, strict=True)) for row in found]

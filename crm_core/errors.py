@@ -135,11 +135,32 @@ class PluginError(CrmError):
     status = 409
 
 
+class PluginUnavailable(CrmError):
+    """An operation needs a plugin that is not called at present, because it failed too often."""
+
+    code = "plugin_unavailable"
+    status = 503
+
+
 class DatabaseError(CrmError):
     """The database refused or lost an operation; nothing of it was kept."""
 
     code = "database_error"
     status = 503
+
+
+class StatementLimit(CrmError):
+    """A plugin's statement ran, or waited for a lock, longer than it may."""
+
+    code = "statement_limit"
+    status = 503
+
+
+class CoreTransactionLost(DatabaseError):
+    """The transaction ended in the middle of the operation; nothing of it was kept."""
+
+    code = "core_transaction_lost"
+    status = 500
 
 
 class MalformedRequest(CrmError):

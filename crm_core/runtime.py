@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,13 @@ from crm_core.identity import epoch
 from crm_core.identity.authentication import Authentication
 from crm_core.jobs.scheduler import jobs_forever
 from crm_core.outbox.relay import relay_forever
-from crm_core.plugin_api.context import ContextMaker
+from crm_core.plugin_api import faults
+from crm_core.plugin_api.context import context_factory
+from crm_core.plugin_host.breaker import Policy
+from crm_core.plugin_host.budgets import budgets_of
 from crm_core.plugin_host.dispatch import Hooks, TenantPlugins
-from crm_core.plugin_host.guard import Pace
+from crm_core.plugin_host.guard import Guard
+from crm_core.plugin_host.health import Episode
 from crm_core.plugin_host.host import PluginHost
 from crm_core.records.numbers import Numbers
 from crm_core.records.scope import Scope
@@ -38,6 +43,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+logger = logging.getLogger("crm_core.runtime")
+
 _JOBS_SECONDS = 5.0
 
 
@@ -51,8 +58,8 @@ class Runtime:
         self.host = host
         self.catalog: Mapping[str, Entity] = CATALOG
         self.numbers = Numbers()
-        self.pace = Pace(settings.hook_slow_ms)
-        self.contexts = ContextMaker(self.catalog, self.numbers)
+        self.guard = Guard(settings.hook_slow_ms, budgets_of(settings), Policy.of(settings))
+        self.contexts = context_factory(self.catalog, self.numbers)
         self.authentication = Authentication(database)
         self._epoch = -1
         self._looked = 0.0
@@ -63,7 +70,9 @@ class Runtime:
         database = await open_database(settings.database_url, pool_size=settings.pool_size)
         try:
             host = await database.run(
-                lambda connection: PluginHost.start(connection, core_version=__version__, discovered=discovered),
+                lambda connection: PluginHost.start(
+                    connection, core_version=__version__, discovered=discovered, settings=settings
+                ),
                 tenant_id=None,
                 write=False,
             )
@@ -73,8 +82,9 @@ class Runtime:
         return cls(settings, database, host)
 
     async def close(self) -> None:
-        """Close the database."""
+        """Close the database and end the workers of plugins."""
         await self.database.close()
+        await asyncio.to_thread(self.host.close)
 
     def background(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return the work that goes on behind the requests, one coroutine each; cancelling ends it."""
@@ -102,10 +112,11 @@ class Runtime:
         """Run one operation and commit it; whatever it raises, nothing of it is kept then."""
         await self.refresh()
         identifier = request_id or new_request_id()
+        episode = Episode()
 
         def operate(connection: Connection) -> T:
             uow = UnitOfWork(connection, actor, identifier, self.forget)
-            scope = Scope(uow, self.hooks(uow), self.catalog, self.numbers)
+            scope = Scope(uow, self.hooks(uow, episode), self.catalog, self.numbers)
             try:
                 result = function(scope)
                 uow.commit()
@@ -114,16 +125,31 @@ class Runtime:
                 raise
             return result
 
-        return await self.database.run(operate, tenant_id=actor.tenant_id, write=write)
+        try:
+            return await self.database.run(operate, tenant_id=actor.tenant_id, write=write)
+        finally:
+            if episode.eventful:
+                await self._write_down(actor.tenant_id, episode, identifier)
 
-    async def run_for_plugin(self, tenant_id: UUID, plugin: str, function: Callable[[Context], T]) -> T:
-        """Run a plugin's own work (a job) with a context of its own."""
-        name = f"plugin {self.host.registry.plugins[plugin].label}"
-        return await self.run(system_actor(tenant_id, name), lambda scope: scope.hooks.with_context(plugin, function))
+    async def _write_down(self, tenant_id: UUID, episode: Episode, request_id: str) -> None:
+        """Keep what has become of plugins; whatever goes wrong here, the operation has its answer."""
+        try:
+            await self.run(system_actor(tenant_id), lambda scope: faults.record(scope, episode), request_id=request_id)
+        except Exception:
+            logger.exception("failures of plugins of tenant %s could not be written down: %s", tenant_id, episode)
+        finally:
+            self.guard.end_trials(tenant_id, episode.trials)
 
-    def hooks(self, uow: UnitOfWork) -> Hooks:
+    async def run_for_plugin(
+        self, tenant_id: UUID, plugin: str, function: Callable[[Context], T], *, where: str = "its own work"
+    ) -> T:
+        """Run a plugin's own work (a job) with a context of its own; ``where`` names it in errors."""
+        actor = system_actor(tenant_id, f"plugin {self.host.registry.plugins[plugin].label}")
+        return await self.run(actor, lambda scope: scope.hooks.with_context(plugin, function, where=where))
+
+    def hooks(self, uow: UnitOfWork, episode: Episode) -> Hooks:
         """Return the hooks of one operation."""
-        return Hooks(uow, self.tenant_plugins(uow), self.contexts, self.pace)
+        return Hooks(uow, self.tenant_plugins(uow), self.contexts, self.guard, episode)
 
     def tenant_plugins(self, uow: UnitOfWork) -> TenantPlugins:
         """Return what the tenant has enabled."""

@@ -15,9 +15,21 @@ class Settings:
     max_body_bytes: int = 8 * 1024 * 1024
     refresh_seconds: float = 0.5
     hook_slow_ms: float = 20.0
+    hook_wall_ms: float = 1000.0
+    hook_statements: int = 100
+    hook_rows_read: int = 10_000
+    hook_rows_written: int = 1_000
+    hook_payload_bytes: int = 8 * 1024 * 1024
+    breaker_failures: int = 3
+    breaker_rest_seconds: float = 30.0
+    worker_memory_bytes: int = 512 * 1024 * 1024
     relay_seconds: float = 0.5
     background: bool = True
     log_level: str = "info"
+    plugin_tier: str = "auto"
+    plugin_tiers: str = ""
+    isolation_require: str = "seccomp,rlimits,no_new_privs"
+    role_prefix: str = "crm"
 
     @classmethod
     def from_environment(cls, **overrides: object) -> Settings:

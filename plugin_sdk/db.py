@@ -38,6 +38,15 @@ class Namespace:
             PrimaryKeyConstraint("tenant_id", "id", name=f"pk_{name}"),
         )
 
+    def core(self, name: str, *columns: Column[Any]) -> Table:
+        """Declare a table of the core with the columns to be read; ``ctx.sql`` selects from it and never writes it.
+
+        It takes the capability ``core:read``. Declare amounts as ``Numeric(19, 4)``, moments as
+        ``DateTime(timezone=True)``, ids as ``Uuid()``: ``ctx.sql`` says how, where a type or a name is another.
+        """
+        # With no table of the plugin's, so that nobody takes it for one that a migration makes.
+        return Table(name, MetaData(schema="core"), *columns)
+
 
 def record_reference(column: str, *, on_delete: str = "CASCADE") -> tuple[Column[Any], ForeignKeyConstraint]:
     """Return a column that refers to a core record, and its constraint to the record anchor.

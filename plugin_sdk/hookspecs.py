@@ -63,9 +63,15 @@ class Rule(StrEnum):
 
 
 class OnError(StrEnum):
-    """What an exception of one plugin does: fails the operation, or is logged and skipped."""
+    """What an exception of one plugin does, and what becomes of the hook while the plugin is not called.
+
+    ``fail`` fails the operation: the hook may refuse it, and so without its answer there is none. ``quarantine``
+    fails this operation; a plugin that fails again and again is quarantined, and the core goes on without it.
+    ``skip`` is logged, and the operation goes on. ``retry`` is tried again later.
+    """
 
     FAIL = "fail"
+    QUARANTINE = "quarantine"
     SKIP = "skip"
     RETRY = "retry"
 
@@ -100,12 +106,12 @@ def _hook(point: Point, rule: Rule, on_error: OnError, *, by_record_type: bool =
     return decorate
 
 
-@_hook(Point.BEFORE, Rule.FOLD, OnError.FAIL)
+@_hook(Point.BEFORE, Rule.FOLD, OnError.QUARANTINE)
 def record_defaults(ctx: Context, record_type: str, draft: Record) -> Patch | None:
     """Fill fields that a new record leaves empty; a field the caller has set is never overwritten."""
 
 
-@_hook(Point.BEFORE, Rule.FOLD, OnError.FAIL)
+@_hook(Point.BEFORE, Rule.FOLD, OnError.QUARANTINE)
 def record_normalize(ctx: Context, record_type: str, draft: Record) -> Patch | None:
     """Bring values into their usual form (phone numbers, names) before duplicates are searched."""
 
@@ -115,7 +121,7 @@ def find_duplicates(ctx: Context, record_type: str, draft: Record) -> Sequence[M
     """Name records that a new record may duplicate; a match that blocks refuses it."""
 
 
-@_hook(Point.WRITE, Rule.FOLD, OnError.FAIL)
+@_hook(Point.WRITE, Rule.FOLD, OnError.QUARANTINE)
 def record_before_write(ctx: Context, operation: Operation, old: Record | None, new: Record) -> Patch | None:
     """Change a record about to be created or updated; ``new`` is the same for every plugin."""
 
@@ -127,7 +133,7 @@ def record_validate(
     """Find what is wrong with the record as it would be stored; an error refuses the write."""
 
 
-@_hook(Point.AFTER, Rule.ALL, OnError.FAIL)
+@_hook(Point.AFTER, Rule.ALL, OnError.QUARANTINE)
 def record_after_write(
     ctx: Context, operation: Operation, old: Record | None, new: Record, changed: frozenset[str]
 ) -> None:
@@ -154,7 +160,7 @@ def stage_entered(ctx: Context, event: Event) -> None:
     """React to a record that has entered a stage; delivered at least once, after ``record_committed``."""
 
 
-@_hook(Point.WRITE, Rule.FOLD, OnError.FAIL)
+@_hook(Point.WRITE, Rule.FOLD, OnError.QUARANTINE)
 def lead_convert(ctx: Context, lead: Record, plan: ConvertPlan) -> ConvertPatch | None:
     """Change what converting a lead will create."""
 

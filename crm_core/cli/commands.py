@@ -11,6 +11,8 @@ from crm_core.cli.background import audit_app, jobs_app, outbox_app
 from crm_core.cli.compat import compat_app
 from crm_core.cli.data import export_data, import_data
 from crm_core.cli.demo import demo
+from crm_core.cli.doctor import doctor
+from crm_core.cli.harden import harden
 from crm_core.cli.plugins import plugin_app
 from crm_core.cli.serve import serve
 from crm_core.cli.tenants import init, key_app, migrate, tenant_app
@@ -26,6 +28,8 @@ app.command()(init)
 app.command()(migrate)
 app.command()(serve)
 app.command()(demo)
+app.command()(doctor)
+app.command()(harden)
 app.command("import")(import_data)
 app.command("export")(export_data)
 app.add_typer(tenant_app, name="tenant")

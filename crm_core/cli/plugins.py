@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crm_core.cli import trust
 from crm_core.cli.output import ExitCode, fail, show, table
 from crm_core.cli.session import AsJson, Database, Tenant, operator, settings_for, with_runtime, with_tenant
 
@@ -15,14 +16,15 @@ if TYPE_CHECKING:
     from crm_core.records.scope import Scope
     from crm_core.runtime import Runtime
 
-plugin_app = typer.Typer(no_args_is_help=True, help="Plugins: install, enable, upgrade, remove.")
+plugin_app = typer.Typer(no_args_is_help=True, help="Plugins: install, enable, upgrade, remove, trust.")
+trust.add_commands(plugin_app)
 
 
 @plugin_app.command("list")
 def list_plugins(database: Database = None, as_json: AsJson = False) -> None:
     """List the plugins of this environment and database with their states and reasons."""
     rows = with_runtime(database, _overview)
-    show(rows, table(rows, ["id", "version", "package_version", "state", "reason"]), as_json=as_json)
+    show(rows, table(rows, ["id", "version", "package_version", "state", "tier", "reason"]), as_json=as_json)
 
 
 @plugin_app.command("show")
@@ -92,6 +94,17 @@ def disable_plugin(name: str, tenant: Tenant, database: Database = None, as_json
     show({"plugin": name, "tenant": tenant, "enabled": False}, f"{name} is disabled for {tenant}", as_json=as_json)
 
 
+@plugin_app.command("resume")
+def resume_plugin(name: str, tenant: Tenant, database: Database = None, as_json: AsJson = False) -> None:
+    """Call a plugin again that rests or is quarantined for a tenant because it failed too often."""
+    from crm_core.plugins.resume import resume
+
+    done = with_tenant(database, tenant, lambda scope: resume(scope, name))
+    told = f"{name} is called again" if done["resumed"] else f"nothing was held against {name}"
+    text = f"{told} for {tenant}; {done['deliveries']} events that waited for it are delivered"
+    show({"plugin": name, "tenant": tenant, **done}, text, as_json=as_json)
+
+
 @plugin_app.command("uninstall")
 def uninstall_plugin(
     name: str,
@@ -133,11 +146,22 @@ def _install(name: str, database: str | None, *, as_json: bool) -> None:
     from crm_core.errors import CrmError
     from crm_core.plugin_host.discovery import discover
     from crm_core.plugin_host.install import install
+    from crm_core.plugin_host.trust import tiers_for
 
     settings = settings_for(database)
     require_migrated(settings)
     try:
-        manifest = install(settings.database_url, discover(), name, core_version=__version__, actor=operator())
+        found = discover()
+        tiers = tiers_for(settings, found, name)
+        manifest = install(
+            settings.database_url,
+            found,
+            name,
+            core_version=__version__,
+            actor=operator(),
+            tiers=tiers,
+            settings=settings,
+        )
     except CrmError as error:
         fail(error.message)
     done = {"plugin": manifest.id, "version": manifest.version_text}

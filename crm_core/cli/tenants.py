@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crm_core.cli.output import fail, show, table
-from crm_core.cli.session import AsJson, Database, Tenant, settings_for, tenant_id_of, with_runtime
+from crm_core.cli.session import AsJson, Database, Tenant, operator, settings_for, tenant_id_of, with_runtime
 
 if TYPE_CHECKING:
     from crm_core.runtime import Runtime
@@ -88,9 +88,15 @@ def create_key(
 def _migrate(database: str | None) -> list[dict[str, Any]]:
     from crm_core.db.migrate import migrate as run
     from crm_core.errors import CrmError
+    from crm_core.plugin_host.fingerprint import before_migration, keep_migrated
+    from crm_core.plugin_host.install import renew_rights
 
+    url = settings_for(database).database_url
     try:
-        report = run(settings_for(database).database_url)
+        before = before_migration(url)
+        report = run(url)
+        renew_rights(url)
+        keep_migrated(url, operator(), before)
     except CrmError as error:
         fail(error.message)
     return [{"schema": step.schema, "before": step.before, "after": step.after} for step in report.steps]

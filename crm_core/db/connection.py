@@ -20,17 +20,25 @@ if TYPE_CHECKING:
 class Connection(Protocol):
     """One connection, used by one operation at a time; every call blocks only that operation.
 
-    ``waited`` is the time in seconds that calls have spent waiting while other operations went on, ``rights``
-    whose rights statements have at the moment.
+    ``waited`` is the time in seconds that calls have spent waiting while other operations went on.
     """
 
     dialect: Dialect
     waited: float
-    rights: PluginRights | None
+
+    @property
+    def rights(self) -> PluginRights | None:
+        """Whose rights statements have at the moment; None: the core's."""
+        ...
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """Whether the transaction that was opened has ended by itself, or has failed: nothing of it can be kept."""
         ...
 
     def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Sequence[Any]]:

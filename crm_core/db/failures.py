@@ -9,30 +9,50 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKeyConstraint, Insert, Table, Update, bindparam, select
 
+from crm_core.db.denials import FIELDS, VERSIONS, lost, no_function, no_table, too_slow
 from crm_core.db.statements import SQLITE, Statement
-from crm_core.errors import DatabaseError, Duplicate, InvalidInput, ReferenceNotFound
+from crm_core.errors import (
+    CoreTransactionLost,
+    CrmError,
+    DatabaseError,
+    Duplicate,
+    InvalidInput,
+    PermissionDenied,
+    ReferenceNotFound,
+    StatementLimit,
+)
 from crm_core.schema import core, platform, record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from crm_core.db.connection import Connection
+    from crm_core.db.rights import PluginRights
     from crm_core.db.unit import Write
 
+# A transaction that has failed, and a savepoint that it never had because of that.
+_FAILED_BEFORE = {"25P02", "3B001"}
+_DATA = "22"
+_NO_RIGHT = re.compile(r"permission denied for (?P<kind>table|view|schema|function) (?P<name>\w+)")
+_NO_ROLE = re.compile(r'role "[^"]*" does not exist')
 _KEY = re.compile(r"Key \((?P<columns>[^)]*)\)=")
 
 
 @contextmanager
 def translated(connection: Connection, writes: Sequence[Write]) -> Iterator[None]:
-    """Turn constraint violations and lost connections into errors of the core."""
+    """Turn constraint violations, refusals and lost connections and transactions into errors of the core."""
     if connection.dialect is SQLITE:
         try:
             yield
-        except sqlite3.IntegrityError as error:
-            raise _from_sqlite(connection, writes, error) from error
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-            message = f"the database refused the operation: {error}; nothing of it was kept, try again"
-            raise DatabaseError(message) from error
+        except CoreTransactionLost:
+            raise
+        except (sqlite3.Error, CrmError) as error:
+            if connection.lost:
+                # SQLite has rolled everything back with the statement: it was a write that was stopped, for one.
+                raise lost(_who(connection), "a statement", str(error)) from error
+            if isinstance(error, CrmError):
+                raise
+            raise _of_sqlite(connection, writes, error) from error
     else:
         import asyncpg  # noqa: PLC0415 - only where PostgreSQL is in use
 
@@ -40,12 +60,76 @@ def translated(connection: Connection, writes: Sequence[Write]) -> Iterator[None
             yield
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _from_postgres(error) from error
-        except asyncpg.DataError as error:
-            message = f"a value does not fit its column: {error}"
-            raise InvalidInput(message) from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            message = f"the database refused the operation: {error}; nothing of it was kept, try again"
-            raise DatabaseError(message) from error
+            raise _of_postgres(connection, writes, error) from error
+
+
+def _who(connection: Connection) -> str:
+    return connection.rights.label if connection.rights is not None else "the core"
+
+
+def _of_sqlite(connection: Connection, writes: Sequence[Write], error: sqlite3.Error) -> Exception:
+    if not isinstance(error, sqlite3.IntegrityError):
+        return _refused(error)
+    # The plugin itself may not look what is missing; the rights come back for its next statement.
+    rights = connection.rights
+    connection.become(None)
+    try:
+        return _from_sqlite(connection, writes, error)
+    finally:
+        connection.become(rights)
+
+
+def _of_postgres(connection: Connection, writes: Sequence[Write], error: Any) -> CrmError:
+    state = getattr(error, "sqlstate", None)
+    if state in _FAILED_BEFORE:
+        return lost(_who(connection), "a statement before this one", str(error))
+    if connection.rights is not None and (refusal := _of_plugin(connection.rights, writes, error)) is not None:
+        return refusal
+    if (state or "").startswith(_DATA):
+        return InvalidInput(f"a value does not fit its column: {error}")
+    return _refused(error)
+
+
+def _refused(error: Exception) -> DatabaseError:
+    return DatabaseError(f"the database refused the operation: {error}; nothing of it was kept, try again")
+
+
+def _of_plugin(rights: PluginRights, writes: Sequence[Write], error: Any) -> CrmError | None:
+    """Return what a refusal means that is due to the rights and limits of a plugin's statement."""
+    plugin, state = rights.label, getattr(error, "sqlstate", None)
+    if state == "57014":
+        return too_slow(rights)
+    if state == "55P03":
+        message = (
+            f"plugin {plugin}: a statement waited longer than {rights.lock_ms} ms for rows that another operation"
+            " has locked; try again, and lock rows always in the same order"
+        )
+        return StatementLimit(message, plugin=plugin, limit_ms=rights.lock_ms)
+    if state == "42501":
+        return _not_allowed(rights, "write" if writes else "read", str(error))
+    if state == "22023" and _NO_ROLE.match(str(error)):
+        message = f"plugin {plugin}: {error}, which its statements run as; run crm migrate"
+        return DatabaseError(message, plugin=plugin)
+    return None
+
+
+def _not_allowed(rights: PluginRights, doing: str, told: str) -> CrmError:
+    match = _NO_RIGHT.fullmatch(told)
+    if match is None:
+        message = (
+            f"plugin {rights.label} may not do this: {told}; its statements reach its own tables only, records are"
+            " read and changed through ctx.api, fields through ctx.fields, core tables are read with core:read"
+        )
+        return PermissionDenied(message, plugin=rights.label)
+    kind, name = match["kind"], match["name"]
+    if kind == "function":
+        return no_function(rights, name)
+    if kind == "schema":
+        return no_table(rights, doing, name)
+    # The server does not tell the schema. Of its own tables a plugin lacks rights on those two kinds only.
+    own = name == VERSIONS or name.endswith(FIELDS)
+    return no_table(rights, doing, rights.schema if own else "core", name)
 
 
 def _from_postgres(error: Any) -> Exception:

@@ -8,9 +8,10 @@ script location is a folder with `versions/` and needs neither an `env.py` nor a
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import sqlalchemy as sa
 from alembic.config import Config
@@ -19,9 +20,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
+from crm_core.db import roles
 from crm_core.db.names import plugin_schema
+from crm_core.db.roles import plugins as plugin_roles
+from crm_core.db.roles.session import acting_as, as_plugin_owner, driver_text, sqlstate
 from crm_core.db.sqlite_ddl import sqlite_engine
 from crm_core.errors import CrmError
+from crm_core.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -59,6 +64,10 @@ _POSTGRESQL = "postgresql://"
 _LOCK = 7_205_759_403_792_794
 # Long enough for a busy server's transactions to end, short enough not to make its writers queue behind us.
 _LOCK_TIMEOUT = "10s"
+# Somebody else's lock, or a circle of them: gone the next time, most likely.
+_PASSING = {"55P03", "40P01"}
+_ATTEMPTS = 4
+_PAUSE = 2.0
 _VERSION_TABLE = "alembic_version"
 
 
@@ -96,8 +105,18 @@ class MigrationReport:
 
 
 def migrate(url: str) -> MigrationReport:
-    """Bring core and platform of a database to this version, in one transaction."""
-    return in_transaction(url, upgrade_core_connection)
+    """Bring core and platform of a database to this version, in one transaction.
+
+    On PostgreSQL a login that may create roles gives everything to roles that keep plugins from the core's tables.
+    """
+    prefix = Settings.from_environment().role_prefix
+
+    def upgrade(connection: Connection) -> MigrationReport:
+        report = upgrade_core_connection(connection)
+        roles.provision(connection, prefix)
+        return report
+
+    return in_transaction(url, upgrade)
 
 
 def migrate_plugin(url: str, plugin_id: str, script_location: str, target: str = "head") -> MigrationStep:
@@ -128,10 +147,25 @@ def upgrade_core_connection(connection: Connection) -> MigrationReport:
 
 
 def upgrade_plugin_connection(
-    connection: Connection, plugin_id: str, script_location: str, target: str = "head"
+    connection: Connection,
+    plugin_id: str,
+    script_location: str,
+    target: str = "head",
+    upgrade: Callable[[Connection, str, str, str], MigrationStep] | None = None,
 ) -> MigrationStep:
-    """Do what `migrate_plugin` does, in the caller's transaction."""
-    return upgrade_connection(connection, plugin_schema(plugin_id), script_location, target)
+    """Do what `migrate_plugin` does, in the caller's transaction and with no rights but the plugin's own.
+
+    ``upgrade`` takes the place of `upgrade_connection`: it runs with the plugin's rights.
+    """
+    schema = plugin_schema(plugin_id)
+    _require_transaction(connection, schema)
+    plugin_roles.admit(connection, plugin_id)
+    _create_version_table(connection, schema)
+    plugin_roles.share(connection, plugin_id)
+    with as_plugin_owner(connection, plugin_id):
+        step = (upgrade or upgrade_connection)(connection, schema, script_location, target)
+    plugin_roles.share(connection, plugin_id)
+    return step
 
 
 def upgrade_connection(
@@ -142,8 +176,7 @@ def upgrade_connection(
     On PostgreSQL the schema is created if it is missing. The revisions that have run are kept in the schema's own
     table `alembic_version`.
     """
-    if not connection.in_transaction():
-        raise MigrationFailed(f"migrating {schema}: begin a transaction first, so that a failure leaves nothing behind")
+    _require_transaction(connection, schema)
     _create_schema(connection, schema)
     before = current_revision(connection, schema)
     try:
@@ -215,33 +248,88 @@ def _run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _in_postgresql_transaction(url: str, function: Callable[[Connection], T], *, read_only: bool) -> T:
+    """Try the whole transaction again where it waited in vain for somebody else's lock."""
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return await _once(url, function, read_only=read_only)
+        except Exception as error:
+            if sqlstate(error) not in _PASSING:
+                raise
+        # Not all at the same moment: whoever waited for the same lock comes back, too.
+        await asyncio.sleep(random.uniform(0, _PAUSE * attempt))  # noqa: S311 - nobody needs to be kept from guessing it
+    try:
+        return await _once(url, function, read_only=read_only)
+    except Exception as error:
+        if sqlstate(error) not in _PASSING:
+            raise
+        raise MigrationFailed(
+            f"another transaction keeps what this one needs locked: {driver_text(error)}. Nothing was changed in"
+            f" {_ATTEMPTS} attempts; end the transaction that pg_stat_activity shows as the oldest, then try again"
+        ) from error
+
+
+async def _once(url: str, function: Callable[[Connection], T], *, read_only: bool) -> T:
     import asyncpg  # noqa: PLC0415 - only the database in use is imported
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as above
 
+    import crm_core.db.postgres_ddl  # noqa: F401, PLC0415 - makes the dialect known
+
     # The driver reads the URL itself, so that it means here what it means to the server.
-    # JSON stays text on its way: the column type reads it, here as on the request path.
     engine = create_async_engine(
-        "postgresql+asyncpg://",
+        "postgresql+text_json://",
         async_creator=lambda: asyncpg.connect(url),
         poolclass=sa.NullPool,
-        json_deserializer=str,
     )
     try:
         async with engine.begin() as connection:
             if read_only:
                 await connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-            else:
+            await connection.run_sync(_take_role, read_only)
+            if not read_only:
                 await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+                # Whoever held the lock may just have given everything to roles.
+                await connection.run_sync(_take_role, read_only)
             return await connection.run_sync(function)
     finally:
         await engine.dispose()
+
+
+def _take_role(connection: Connection, read_only: bool) -> None:  # noqa: FBT001 - passed on by run_sync
+    """Act as the owner of core and platform; a login that may not can still read as the server does."""
+    there = roles.in_use(connection)
+    if there is None:
+        return
+    role = there.owner
+    if not roles.may_become(connection, role):
+        if not read_only:
+            message = (
+                f"this login may not act as {role}, which owns the tables; use the login crm init was run with,"
+                f" or let a superuser say: GRANT {role}, {there.app} TO the login"
+            )
+            raise roles.RoleError(message, role=role)
+        role = there.app
+    connection.exec_driver_sql(f"SET LOCAL ROLE {roles.quoted(role)}")
+
+
+def _require_transaction(connection: Connection, schema: str) -> None:
+    if not connection.in_transaction():
+        raise MigrationFailed(f"migrating {schema}: begin a transaction first, so that a failure leaves nothing behind")
 
 
 def _create_schema(connection: Connection, schema: str) -> None:
     # Asked first: IF NOT EXISTS demands the right to create even where there is nothing to create.
     if connection.dialect.name == "postgresql" and not sa.inspect(connection).has_schema(schema):
         connection.execute(sa.schema.CreateSchema(schema))
+
+
+def _create_version_table(connection: Connection, schema: str) -> None:
+    """Make the table of a plugin's revisions as the core's own, which reads it: what a plugin owns can be a trap."""
+    there = roles.in_use(connection)
+    if there is not None:
+        options = {"version_table": _VERSION_TABLE, "version_table_schema": schema}
+        with acting_as(connection, there.owner):
+            MigrationContext.configure(connection, opts=options)._ensure_version_table()  # noqa: SLF001 - as Alembic does
 
 
 def _revision(scripts: ScriptDirectory, target: str) -> str | None:
@@ -261,4 +349,12 @@ def _run_revisions(connection: Connection, schema: str, scripts: ScriptDirectory
             version_table_schema=schema,
             transactional_ddl=True,
         )
+        environment.get_context().autocommit_block = _no_autocommit  # type: ignore[method-assign]
         environment.run_migrations()
+
+
+def _no_autocommit() -> NoReturn:
+    raise MigrationFailed(
+        "a revision uses autocommit_block(), but all revisions run in one transaction, so that a failure leaves nothing"
+        " behind; do the same without it"
+    )

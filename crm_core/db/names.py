@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SQLITE_PREFIXES", "plugin_schema", "sqlite_schema_prefix", "sqlite_text"]
+__all__ = ["SQLITE_PREFIXES", "plugin_schema", "schema_on_sqlite", "sqlite_schema_prefix", "sqlite_text"]
 
 SQLITE_PREFIXES = {"core": "", "plat": "plat_"}
 
 _PLUGIN_SCHEMA = re.compile(r"plg_[a-z0-9]+(?:_[a-z0-9]+)*")
+# What SQLite keeps of itself; json_each and json_tree are functions in the place of a table.
+_OF_SQLITE = ("sqlite_", "pragma_", "json_")
 # PostgreSQL cuts longer names off without a word.
 _LONGEST_SCHEMA = 63
 # Text in quotes and comments is matched first and left alone; a qualifier follows neither a name nor another dot.
@@ -51,6 +53,16 @@ def sqlite_schema_prefix(schema: str) -> str:
         f"schema {schema!r} has no name on SQLite: use core, plat, or plg_ and a plugin's id"
         " in lower case letters, digits and single underscores"
     )
+
+
+def schema_on_sqlite(name: str) -> str:
+    """Return the schema of the table, index or trigger that has this name on SQLite; "" for SQLite's own."""
+    if name.startswith("plg_"):
+        schema, separator, _ = name.partition("__")
+        return schema if separator and _PLUGIN_SCHEMA.fullmatch(schema) else ""
+    if name.startswith("plat_"):
+        return "plat"
+    return "" if name.startswith(_OF_SQLITE) else "core"
 
 
 def sqlite_text(sql: str) -> str:

@@ -13,12 +13,14 @@ __all__ = ["PluginRights"]
 class PluginRights:
     """The rights of one plugin: its own namespace, and what it may read of the core.
 
+    ``core_hidden`` are columns of ``core_tables`` ("table.column") that it may not read all the same.
     ``statement_ms`` and ``lock_ms`` limit each of its statements and how long one waits for a lock.
     """
 
     plugin: str
     label: str
     core_tables: frozenset[str] = frozenset()
+    core_hidden: frozenset[str] = frozenset()
     statement_ms: int = 2000
     lock_ms: int = 1000
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import queue
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from crm_core.db import denials
+from crm_core.db.sqlite_authorizer import CorePolicy, PluginPolicy
 from crm_core.db.statements import SQLITE
 from crm_core.db.texts import lower
 
@@ -20,47 +23,93 @@ if TYPE_CHECKING:
 
     from crm_core.db.connection import Connection
     from crm_core.db.rights import PluginRights
+    from crm_core.db.sqlite_authorizer import Policy
     from crm_core.db.statements import Statement
 
     T = TypeVar("T")
 
 _READERS = 4
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "temp_store=MEMORY")
+# Larger than anything the core sends or keeps, far from what would stall or exhaust the process.
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 64 * 2**20,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 2**20,
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 32_766,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 100,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+}
+# Steps of SQLite's virtual machine between two looks at the clock: about a millisecond.
+_STEPS = 10_000
 
 
 class SqliteConnection:
-    """One connection; it is used by one thread at a time."""
+    """One connection; it is used by one thread at a time.
+
+    What its statements may do is decided by SQLite, which asks the policy of the rights that hold. Transactions and
+    savepoints are the core's business whoever's rights hold.
+    """
 
     dialect = SQLITE
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
-        """Open the file; ``read_only`` refuses writes by PRAGMA query_only."""
+        """Open the file; ``read_only`` refuses writes by PRAGMA query_only, and never waits for a writer."""
         self._driver = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
         for pragma in (*_PRAGMAS, *(["query_only=ON"] if read_only else [])):
             self._driver.execute(f"PRAGMA {pragma}")
+        for limit, most in _LIMITS.items():
+            self._driver.setlimit(limit, most)
         self._driver.create_function("crm_lower", 1, lower, deterministic=True)
+        self._opening = "BEGIN" if read_only else "BEGIN IMMEDIATE"
         self.waited = 0.0
         self.rights: PluginRights | None = None
+        self._begun = False
+        self._savepoints: list[tuple[str, PluginRights | None]] = []
+        self._policies: dict[PluginRights | None, Policy] = {}
+        self._deadline = 0.0
+        self._install(None)
 
     @property
     def in_transaction(self) -> bool:
         """Tell what SQLite itself says: an interrupted write may have ended the transaction."""
         return self._driver.in_transaction
 
+    @property
+    def lost(self) -> bool:
+        """Whether the transaction that was opened has ended without having been asked to."""
+        return self._begun and not self._driver.in_transaction
+
     def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Sequence[Any]]:
         """Run a statement and return its rows with Python values."""
         prepared = statement.on(SQLITE)
-        return prepared.decode(self._driver.execute(prepared.text, prepared.bind(values)).fetchall())
+        bound = prepared.bind(values)
+        self._enter()
+        try:
+            rows = self._driver.execute(prepared.text, bound).fetchall()
+        except sqlite3.DatabaseError as error:
+            self._explain(error, prepared.text)
+            raise
+        return prepared.decode(rows)
 
     def execute(self, statement: Statement, values: Mapping[str, Any]) -> int:
         """Run a statement and return the number of rows it touched."""
         prepared = statement.on(SQLITE)
-        return self._driver.execute(prepared.text, prepared.bind(values)).rowcount
+        bound = prepared.bind(values)
+        self._enter()
+        try:
+            return self._driver.execute(prepared.text, bound).rowcount
+        except sqlite3.DatabaseError as error:
+            self._explain(error, prepared.text)
+            raise
 
     def execute_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement once per set of values."""
         prepared = statement.on(SQLITE)
-        self._driver.executemany(prepared.text, (prepared.bind(each) for each in values))
+        self._enter()
+        try:
+            self._driver.executemany(prepared.text, (prepared.bind(each) for each in values))
+        except sqlite3.DatabaseError as error:
+            self._explain(error, prepared.text)
+            raise
 
     def execute_together(self, writes: Sequence[tuple[Statement, Mapping[str, Any]]], *, guard: bool) -> bool:
         """Run several writes in the open transaction, or in one of their own."""
@@ -85,33 +134,43 @@ class SqliteConnection:
         return True
 
     def begin(self) -> None:
-        """Open a transaction that may write; other processes' writers are waited for."""
-        self._driver.execute("BEGIN IMMEDIATE")
+        """Open a transaction; if it may write, other processes' writers are waited for."""
+        if self.lost:
+            raise denials.lost("the core", "a service")
+        self._say(self._opening)
+        self._begun = True
 
     def commit(self) -> None:
         """Commit it."""
-        self._driver.execute("COMMIT")
+        self._say("COMMIT")
+        self._ended()
 
     def rollback(self) -> None:
-        """Roll it back; harmless without one."""
-        if self._driver.in_transaction:
-            self._driver.execute("ROLLBACK")
+        """Roll it back; harmless without one. The core's rights hold again."""
+        try:
+            if self._driver.in_transaction:
+                self._say("ROLLBACK")
+        finally:
+            self._ended()
 
     def savepoint(self, name: str) -> None:
         """Open a savepoint."""
-        self._driver.execute(f"SAVEPOINT {name}")
+        self._say(f"SAVEPOINT {name}")
+        self._savepoints.append((name, self.rights))
 
     def release(self, name: str) -> None:
         """Release a savepoint."""
-        self._driver.execute(f"RELEASE SAVEPOINT {name}")
+        self._close(name)
+        self._say(f"RELEASE SAVEPOINT {name}")
 
     def rollback_to(self, name: str) -> None:
-        """Roll back to a savepoint and release it."""
-        self._driver.execute(f"ROLLBACK TO SAVEPOINT {name}")
-        self._driver.execute(f"RELEASE SAVEPOINT {name}")
+        """Roll back to a savepoint and release it; the rights that held when it was opened hold again."""
+        self.rights = self._close(name)
+        self._say(f"ROLLBACK TO SAVEPOINT {name}")
+        self._say(f"RELEASE SAVEPOINT {name}")
 
     def become(self, rights: PluginRights | None) -> None:
-        """Change whose rights statements have."""
+        """Change whose rights statements have, from the next one on."""
         self.rights = rights
 
     def aside(self, function: Callable[[Connection], T]) -> T:
@@ -127,6 +186,57 @@ class SqliteConnection:
     def close(self) -> None:
         """Close the file."""
         self._driver.close()
+
+    def _enter(self) -> None:
+        """Let the next statement be decided by the policy of the rights that hold."""
+        rights = self.rights
+        if rights is not self._installed:
+            self._install(rights)
+        self._policy.begin()
+        if rights is not None:
+            self._deadline = time.monotonic() + rights.statement_ms / 1000
+
+    def _say(self, command: str) -> None:
+        """Run a command about the transaction, which no plugin's policy allows."""
+        if self._installed is not None:
+            self._install(None)
+        self._driver.execute(command)
+
+    def _install(self, rights: PluginRights | None) -> None:
+        policy = self._policies.get(rights)
+        if policy is None:
+            policy = self._policies[rights] = CorePolicy() if rights is None else PluginPolicy(rights)
+        self._driver.set_authorizer(policy)
+        self._driver.set_progress_handler(None if rights is None else self._is_late, _STEPS)
+        self._policy, self._installed = policy, rights
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def _explain(self, error: sqlite3.DatabaseError, text: str) -> None:
+        """Raise what the driver's error means, if it is about rights and limits."""
+        if self._policy.explains(error):
+            raise self._policy.refusal(text) from error
+        code = getattr(error, "sqlite_errorcode", None)
+        if self.rights is None:
+            return
+        if code == sqlite3.SQLITE_INTERRUPT:
+            raise denials.too_slow(self.rights) from error
+        if code == sqlite3.SQLITE_TOOBIG:
+            raise denials.too_large(self.rights, str(error)) from error
+
+    def _close(self, name: str) -> PluginRights | None:
+        while True:
+            found, rights = self._savepoints.pop()
+            if found == name:
+                return rights
+
+    def _ended(self) -> None:
+        self._begun = False
+        self._savepoints.clear()
+        self.rights = None
+        if self._installed is not None:
+            self._install(None)
 
 
 class SqliteDatabase:

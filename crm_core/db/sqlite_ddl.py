@@ -5,17 +5,21 @@ Used for migrations only; requests run on sqlite3 without SQLAlchemy's engine.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDDLCompiler
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.compiler import DDLCompiler
 
-from crm_core.db.names import sqlite_schema_prefix, sqlite_text
+import crm_core.db.sqlite_batch  # noqa: F401 - Alembic takes what it does on SQLite from there
+from crm_core.db.names import sqlite_text
+from crm_core.db.sqlite_reflection import SingleFileReflection
+from crm_core.db.sqlite_schema_policies import SchemaPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
     from sqlalchemy.schema import CreateIndex, ForeignKeyConstraint
     from sqlalchemy.sql.compiler import IdentifierPreparer
 
-__all__ = ["SingleFileDialect", "sqlite_engine"]
+    from crm_core.db.sqlite_authorizer import Policy
+
+__all__ = ["SingleFileDialect", "sqlite_engine", "under"]
 
 T = TypeVar("T")
 
@@ -54,19 +60,11 @@ class _SingleFileDDLCompiler(SQLiteDDLCompiler):
         return text.replace(unqualified, f" ON {self.preparer.format_table(table)} (", 1)
 
 
-class SingleFileDialect(SQLiteDialect_pysqlite):
+class SingleFileDialect(SingleFileReflection):
     """SQLite with all schemas in one file."""
 
     ddl_compiler = _SingleFileDDLCompiler
     supports_statement_cache = True
-
-    def has_table(self, connection: Connection, table_name: str, schema: str | None = None, **_kw: Any) -> bool:
-        """Look for a table by the name it has in the file."""
-        physical = (sqlite_schema_prefix(schema) if schema else "") + table_name
-        found = connection.exec_driver_sql(
-            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)", (physical,)
-        )
-        return found.first() is not None
 
 
 registry.register("sqlite.single_file", __name__, SingleFileDialect.__name__)
@@ -85,6 +83,23 @@ def sqlite_engine(path: str | Path, *, read_only: bool = False) -> sa.Engine:
     return engine
 
 
+@contextmanager
+def under(connection: Connection, policy: Policy) -> Iterator[None]:
+    """Let a policy decide what the connection's statements may do; the core's own holds again afterwards."""
+    driver: Any = connection.connection.dbapi_connection
+
+    def begin(*_: object) -> None:
+        policy.begin()
+
+    sa.event.listen(connection, "before_cursor_execute", begin)
+    driver.set_authorizer(policy)
+    try:
+        yield
+    finally:
+        driver.set_authorizer(SchemaPolicy())
+        sa.event.remove(connection, "before_cursor_execute", begin)
+
+
 def _prepare_writing(connection: DBAPIConnection, _record: object) -> None:
     _prepare(connection, _PRAGMAS)
 
@@ -93,13 +108,14 @@ def _prepare_reading(connection: DBAPIConnection, _record: object) -> None:
     _prepare(connection, ("query_only=ON", "busy_timeout=10000"))
 
 
-def _prepare(connection: DBAPIConnection, pragmas: tuple[str, ...]) -> None:
+def _prepare(connection: Any, pragmas: tuple[str, ...]) -> None:
     # The driver would otherwise commit before schema changes; from here on only "begin" opens transactions.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.set_authorizer(SchemaPolicy())
 
 
 def _begin_writing(connection: Connection) -> None:

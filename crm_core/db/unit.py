@@ -10,8 +10,10 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from crm_core.db.denials import lost
 from crm_core.db.failures import translated
 from crm_core.db.merging import merged, runs
+from crm_core.errors import CoreTransactionLost
 from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
@@ -68,6 +70,13 @@ class UnitOfWork:
         """Whether anything has been written or a transaction opened: something that a failure could drop."""
         return bool(self._staged) or self.connection.in_transaction
 
+    @property
+    def for_core(self) -> Connection:
+        """The connection with the core's rights, for statements that see what they must see without a flush."""
+        self.require_alive()
+        self._become(None)
+        return self.connection
+
     def acting_as(self, actor: Actor) -> UnitOfWork:
         """Return the same unit of work with another actor of the same tenant (a plugin, for one)."""
         return replace(self, actor=actor)
@@ -77,7 +86,8 @@ class UnitOfWork:
         self._staged.append(write)
 
     def begin(self) -> None:
-        """Open the transaction if it is not open yet."""
+        """Open the transaction if it is not open yet; a second one would keep half an operation."""
+        self.require_alive()
         if not self.connection.in_transaction:
             self.connection.begin()
 
@@ -99,6 +109,7 @@ class UnitOfWork:
         self, statement: Statement, values: Mapping[str, Any], rights: PluginRights | None = None
     ) -> list[Sequence[Any]]:
         """Run a read with the core's or a plugin's rights; it sees everything this unit has written."""
+        self.require_alive()
         self.flush()
         self._become(rights)
         with translated(self.connection, ()):
@@ -128,6 +139,7 @@ class UnitOfWork:
 
     def commit(self) -> None:
         """Make everything durable, or raise and keep nothing."""
+        self.require_alive()
         if len(self._staged) == 1 and not self.connection.in_transaction:
             self._send(self._staged.pop())
         else:
@@ -147,6 +159,14 @@ class UnitOfWork:
         self._on_commit.clear()
         self.connection.rollback()
 
+    def require_alive(self, plugin: str = "the core", where: str = "a service") -> None:
+        """Raise unless the transaction that was opened is as good as ever; the plugin has run meanwhile, in that place.
+
+        Nothing is done with an operation whose transaction is lost, not even by those who caught the error.
+        """
+        if self.connection.lost:
+            raise lost(plugin, where)
+
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` once the operation is durable."""
         self._on_commit.append(callback)
@@ -161,9 +181,14 @@ class UnitOfWork:
         try:
             result = function()
             self.flush()
+        except CoreTransactionLost:
+            self._staged.clear()
+            raise
         except BaseException:
             self._staged.clear()
-            self.connection.rollback_to(name)
+            # Not there to go back to where what was said before it has failed: then all is lost.
+            with translated(self.connection, ()):
+                self.connection.rollback_to(name)
             raise
         self.connection.release(name)
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,6 @@ from fastapi.openapi.utils import get_openapi
 from crm_core.http.problems import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from fastapi import FastAPI
 
 _REF = "#/components/schemas/{name}"
@@ -27,7 +26,8 @@ class Documentation:
     """What the document says of one route; ``body`` and ``answer`` are msgspec types.
 
     ``shown`` is documented instead of ``body`` where the body is decoded in two steps. ``plain`` and
-    ``plain_body`` are pydantic models instead: plugins' routes use them.
+    ``plain_body`` are pydantic models or JSON schemas instead: plugins' routes use them. ``text``: the answer is plain
+    text.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Documentation:
     answer: Any = None
     plain: Any = None
     plain_body: Any = None
+    text: bool = False
     status: int = 200
     query: tuple[Mapping[str, Any], ...] = ()
     if_match: bool = False
@@ -84,10 +85,14 @@ def _responses(route: Documentation) -> dict[str, Any]:
 
 
 def _inlined(model: Any) -> dict[str, Any] | None:
-    """Return the schema of a pydantic model, its parts among the document's components."""
+    """Return a schema, or that of a pydantic model, its parts among the document's components."""
     if model is None:
         return None
-    schema: dict[str, Any] = model.model_json_schema(ref_template=_REF.replace("{name}", "{model}"))
+    schema: dict[str, Any] = (
+        dict(model)
+        if isinstance(model, Mapping)
+        else model.model_json_schema(ref_template=_REF.replace("{name}", "{model}"))
+    )
     _schemas.update(schema.pop("$defs", {}))
     return schema
 

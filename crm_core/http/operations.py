@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from crm_core.db.unit import new_request_id
 from crm_core.errors import InvalidInput, MalformedRequest, PayloadTooLarge
@@ -111,6 +111,7 @@ def add_route(
         handle,
         methods=[method],
         response_model=None,
+        response_class=PlainTextResponse if documentation.text else JSONResponse,
         name=documentation.name,
         operation_id=documentation.name,
         summary=documentation.summary,

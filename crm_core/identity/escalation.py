@@ -25,7 +25,7 @@ _GROUPS = ("team", "role")
 def rights_of(scope: Scope, principal: Mapping[str, Any]) -> Actor:
     """Return what a principal may do as things stand in this operation."""
     scope.uow.flush()
-    return load_actor(scope.uow.connection, scope.tenant_id, principal["id"], principal["name"])
+    return load_actor(scope.uow.for_core, scope.tenant_id, principal["id"], principal["name"])
 
 
 def require_covered(scope: Scope, principal: Mapping[str, Any]) -> None:

@@ -49,8 +49,10 @@ class JobsRuntime(Protocol):
         """The jobs of loaded plugins, by plugin id."""
         ...
 
-    async def run_for_plugin(self, tenant_id: UUID, plugin: str, function: Callable[[Context], T]) -> T:
-        """Run a plugin's own work in a unit of work of its own."""
+    async def run_for_plugin(
+        self, tenant_id: UUID, plugin: str, function: Callable[[Context], T], *, where: str = ...
+    ) -> T:
+        """Run a plugin's own work in a unit of work of its own; ``where`` names it in errors."""
         ...
 
 
@@ -158,8 +160,10 @@ async def _run_one(runtime: JobsRuntime, task: _Task, now: dt.datetime, *, force
         return None
     error: str | None = None
     held = [lease]
+    name = f"job {task.job.name}"
+    work = runtime.run_for_plugin(task.tenant_id, task.plugin, _contained(task.job), where=name)
     try:
-        await _renewing(runtime, task, held, runtime.run_for_plugin(task.tenant_id, task.plugin, _contained(task.job)))
+        await _renewing(runtime, task, held, work)
     except Exception as failure:  # noqa: BLE001 - a job's failure is its own, whatever it is
         error = safe_text(failure)
         logger.warning(

@@ -10,9 +10,10 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from crm_core.actors import system_actor
-from crm_core.errors import PluginError, RecordNotFound
+from crm_core.errors import PluginError, PluginUnavailable, RecordNotFound
 from crm_core.outbox import statements
 from crm_core.outbox.events import as_event, hooks_of
+from crm_core.plugin_host.breaker import Breaker, State
 from crm_core.plugin_host.guard import safe_text
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ logger = logging.getLogger("crm_core.outbox")
 
 ATTEMPTS = 10
 _LONGEST_SECONDS = 3_600.0
+# While one delivery tries whether a plugin works again, the others wait for what becomes of it.
+_SOON = dt.timedelta(seconds=1)
 
 
 class _Outcome(Enum):
@@ -68,6 +71,9 @@ async def deliver(runtime: RelayRuntime, delivery: Delivery, tally: Tally) -> No
     request_id = delivery.stored.request_id if delivery.stored else None
     try:
         outcome = await runtime.run(actor, lambda scope: _attempt(scope, delivery), request_id=request_id)
+    except PluginUnavailable as away:
+        told = away.message
+        await runtime.run(actor, lambda scope: _postpone(scope, delivery, told), request_id=request_id)
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises is a failed delivery
         text = safe_text(error)
         parked = await runtime.run(actor, lambda scope: _record_failure(scope, delivery, text), request_id=request_id)
@@ -80,6 +86,7 @@ async def deliver(runtime: RelayRuntime, delivery: Delivery, tally: Tally) -> No
 
 def _attempt(scope: Scope, delivery: Delivery) -> _Outcome:
     """Take the row and call the plugin; the caller commits both or neither."""
+    scope.hooks.episode.repeated = delivery.attempts > 0
     if delivery.last:
         scope.uow.execute(statements.DONE, {"ids": [delivery.event_id], "now": scope.uow.now})
     if not scope.uow.execute(statements.TAKE_DELIVERY, delivery.key):
@@ -134,6 +141,25 @@ def _record_failure(scope: Scope, delivery: Delivery, text: str) -> bool:
         text,
     )
     return parked and bool(noted)
+
+
+def _postpone(scope: Scope, delivery: Delivery, text: str) -> None:
+    """Keep a delivery for a plugin that is not called at present: until its rest is over, or until it is resumed."""
+    now = scope.uow.now
+    if delivery.last:
+        scope.uow.execute(statements.DONE, {"ids": [delivery.event_id], "now": now})
+    health = scope.hooks.tenant.health.get(delivery.plugin)
+    breaker = health.breaker if health else Breaker()
+    values = {
+        **delivery.key,
+        "seen": delivery.attempts,
+        # One attempt counts as made, which marks the row as one to retry.
+        "made": max(delivery.attempts, 1),
+        "again": max(breaker.until or now, now + _SOON),
+        "error": text,
+        "parked": now if breaker.state is State.QUARANTINED else None,
+    }
+    scope.uow.execute(statements.FAILED, values)
 
 
 def pause_after(attempts: int) -> dt.timedelta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from crm_core.outbox import statements
+from crm_core.outbox.delivery import ATTEMPTS
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,3 +39,10 @@ def retry_parked(scope: Scope, plugin: str) -> int:
     """Have a plugin's parked deliveries tried again, with all their attempts but one; returns how many."""
     scope.actor.require("plugin", "manage")
     return scope.uow.execute(statements.RETRY_PARKED, {"key_plugin": plugin, "now": scope.uow.now})
+
+
+def release(scope: Scope, plugin: str) -> int:
+    """Deliver what has waited for the end of a plugin's quarantine; what it failed on too often stays parked."""
+    scope.actor.require("plugin", "manage")
+    values = {"key_plugin": plugin, "now": scope.uow.now, "most": ATTEMPTS}
+    return scope.uow.execute(statements.RELEASE_PARKED, values)

@@ -128,3 +128,14 @@ RETRY_PARKED = Statement(
     .where(_D.tenant_id == _TENANT, _D.plugin == bindparam("key_plugin"), _D.parked_at.is_not(None))
     .values(parked_at=None, claimed_until=None, attempts=1, available_at=_NOW)
 )
+# A delivery that was parked before its last attempt has waited for its plugin, and has not failed.
+RELEASE_PARKED = Statement(
+    update(delivery)
+    .where(
+        _D.tenant_id == _TENANT,
+        _D.plugin == bindparam("key_plugin"),
+        _D.parked_at.is_not(None),
+        _D.attempts < bindparam("most", type_=_D.attempts.type),
+    )
+    .values(parked_at=None, claimed_until=None, available_at=_NOW)
+)

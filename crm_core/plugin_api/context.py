@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_core import errors
 from crm_core.actors import Actor, Grant
@@ -22,50 +23,43 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from crm_core.plugin_host.dispatch import ClosableContext, Hooks
+    from crm_core.plugin_host.budgets import Meter
+    from crm_core.plugin_host.dispatch import ContextFactory, Hooks
     from crm_core.plugin_host.registry import LoadedPlugin
     from crm_core.records.entity import Entity
     from crm_core.records.numbers import Numbers
-    from plugin_sdk import Context
 
 logger = logging.getLogger("crm_core.plugins")
 
 
-class ContextMaker:
-    """Makes a context per hook call; see ``plugin_host.dispatch.ContextFactory``."""
+class Services(NamedTuple):
+    """What contexts need besides the operation itself."""
 
-    def __init__(self, catalog: Mapping[str, Entity], numbers: Numbers) -> None:
-        """Keep what contexts need besides the operation itself."""
-        self._catalog = catalog
-        self._numbers = numbers
+    catalog: Mapping[str, Entity]
+    numbers: Numbers
 
-    def __call__(self, hooks: Hooks, plugin: LoadedPlugin) -> tuple[Context, ClosableContext]:
-        """Return the context of one call of one plugin."""
-        context = PluginContext(hooks, plugin, self._catalog, self._numbers)
-        return context, context
+
+def context_factory(catalog: Mapping[str, Entity], numbers: Numbers) -> ContextFactory:
+    """Return what makes a context per hook call; see ``plugin_host.dispatch.ContextFactory``."""
+    return partial(PluginContext, Services(catalog, numbers))
 
 
 class PluginContext:
-    """See ``plugin_sdk.Context``; every use after ``close`` raises NotAllowed."""
+    """See ``plugin_sdk.Context``; every use after its call has ended raises NotAllowed."""
 
-    __slots__ = ("_alive", "_api", "_catalog", "_hooks", "_numbers", "_plugin", "_sql")
+    __slots__ = ("_api", "_hooks", "_plugin", "_services", "_sql", "meter")
 
-    def __init__(self, hooks: Hooks, plugin: LoadedPlugin, catalog: Mapping[str, Entity], numbers: Numbers) -> None:
+    def __init__(self, services: Services, hooks: Hooks, plugin: LoadedPlugin, meter: Meter) -> None:
+        self._services = services
         self._hooks = hooks
         self._plugin = plugin
-        self._catalog = catalog
-        self._numbers = numbers
-        self._alive = True
+        self.meter = meter
         self._api: PluginApi | None = None
         self._sql: PluginSql | None = None
 
-    def close(self) -> None:
-        """End the context with its hook call."""
-        self._alive = False
-
     def check_alive(self) -> None:
         """Raise once the hook call is over."""
-        if not self._alive:
+        if not self.meter.alive:
             message = f"plugin {self._plugin.label} used a context after its hook call had ended; never keep ctx"
             raise NotAllowed(message)
 
@@ -121,7 +115,7 @@ class PluginContext:
         """Own tables."""
         self.check_alive()
         if self._sql is None:
-            self._sql = PluginSql(self._hooks.uow, self._plugin, self.check_alive)
+            self._sql = PluginSql(self._hooks.uow, self._plugin, self.check_alive, self.meter)
         return self._sql
 
     @property
@@ -134,17 +128,31 @@ class PluginContext:
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger that says which plugin and request."""
         extra = {"plugin": self._plugin.label, "tenant": str(self.tenant_id), "request_id": self.request_id}
-        return _PluginLog(logger, extra)
+        return _PluginLog(logger, extra, self.meter)
+
+    def in_thread(self, function: Callable[[], Any]) -> Any:
+        """Run what waits for a worker in a thread, while the event loop serves other requests."""
+        return self._hooks.uow.connection.call_in_thread(function)
 
     def _scope(self) -> Scope:
         uow = self._hooks.uow
         grants = {(grant.record_type, str(grant.action)): Grant() for grant in self._plugin.manifest.capabilities.api}
         actor = Actor(uow.tenant_id, uow.actor.principal_id, f"plugin {self._plugin.label}", grants, self._plugin.label)
-        return Scope(uow.acting_as(actor), self._hooks, self._catalog, self._numbers)
+        hooks = self._hooks.inside(self._plugin.id)
+        return Scope(uow.acting_as(actor), hooks, *self._services)
 
 
 class _PluginLog(logging.LoggerAdapter[logging.Logger]):
     """Says in every line which plugin, tenant and request it is about."""
+
+    def __init__(self, target: logging.Logger, extra: Mapping[str, object], meter: Meter) -> None:
+        super().__init__(target, extra)
+        self._meter = meter
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        # Handlers hold locks, in which a call must never be stopped.
+        with self._meter:
+            super().log(level, msg, *args, **kwargs)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         extra = dict(self.extra or {})
@@ -163,6 +171,7 @@ class PluginApi:
 
     def get(self, record_type: str, record_id: UUID) -> Record:
         """Return one record."""
+        self._context.meter.read(1)
         return self._record(record_type, lambda entity: read.get(self._scope, entity, record_id))
 
     def list(
@@ -181,6 +190,7 @@ class PluginApi:
             plugins = self._scope.hooks.tenant.fields.of(record_type, self._scope.hooks.tenant.enabled)
             wanted = listing.parse(entity, plugins, [*(filters or {}).items(), *special.items()])
             rows, following = listing.list_rows(self._scope, entity, wanted)
+            self._context.meter.read(len(rows))
             return Page(tuple(_as_record(entity, row) for row in rows), following)
 
         result: Page = self._call(record_type, page)
@@ -205,6 +215,7 @@ class PluginApi:
 
     def _write(self, service: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Run a write in a savepoint, so that a plugin that catches its failure leaves the rest intact."""
+        self._context.meter.wrote(1)
         return self._scope.uow.attempt(lambda: service(self._scope, *arguments, **named))
 
     def _record(self, record_type: str, function: Callable[[Entity], dict[str, Any]]) -> Record:
@@ -213,10 +224,12 @@ class PluginApi:
 
     def _call(self, record_type: str, function: Callable[[Entity], Any]) -> Any:
         self._context.check_alive()
-        try:
-            return function(self._scope.entity(record_type))
-        except errors.CrmError as error:
-            raise as_sdk_error(error) from error
+        with self._context.meter:
+            self._context.meter.statement()
+            try:
+                return function(self._scope.entity(record_type))
+            except errors.CrmError as error:
+                raise as_sdk_error(error) from error
 
 
 class PluginFieldAccess:
@@ -231,13 +244,23 @@ class PluginFieldAccess:
 
     def get(self, record_type: str, record_ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, Any]]:
         """Return stored values by record id."""
-        values: Mapping[UUID, Mapping[str, Any]] = self._own(record_type).read(self._scope.uow, list(record_ids))
+        own, ids, meter = self._own(record_type), list(record_ids), self._context.meter
+        with meter:
+            meter.statement()
+            meter.read(len(ids))
+            values: Mapping[UUID, Mapping[str, Any]] = own.read(self._scope.uow, ids)
         return values
 
     def set(self, record_type: str, record_id: UUID, values: Mapping[str, Any]) -> None:
         """Store some values of one record, with an audit event."""
         own = self._own(record_type)
+        with self._context.meter:
+            self._set(own, record_type, record_id, values)
+
+    def _set(self, own: Any, record_type: str, record_id: UUID, values: Mapping[str, Any]) -> None:
         uow = self._scope.uow
+        self._context.meter.statement()
+        self._context.meter.wrote(1)
         try:
             checked = own.checked(values, by_api=False)
             if not checked:

@@ -8,18 +8,18 @@ or a known operator is refused.
 from __future__ import annotations
 
 import copy
-import datetime as dt
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, DateTime, Float, Numeric, Uuid, bindparam
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import BindParameter, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 
-from crm_core.db.names import plugin_schema, sqlite_text
+from crm_core.db.names import sqlite_text
 from crm_core.db.statements import SQLITE, Prepared, Statement
+from crm_core.plugin_api import core_tables
+from crm_core.plugin_api.driver_types import ON_POSTGRES, ON_SQLITE
 from plugin_sdk import NotAllowed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
     from sqlalchemy.engine import Dialect
 
-    from crm_core.plugin_host.registry import LoadedPlugin
+    from crm_core.db.rights import PluginRights
 
 _FUNCTIONS = frozenset(
     [
@@ -85,30 +85,34 @@ _FIELDS_SUFFIX = "_fields"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Whose statement it is: the plugin's namespace, and the tenant it is kept to."""
+    """Whose statement it is: the plugin's namespace, what it may read of the core, the tenant it is kept to."""
 
     label: str
     schema: str
     tenant: BindParameter[Any]
+    core_tables: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, plugin: LoadedPlugin, tenant_id: UUID) -> Limits:
-        """Return the limits of a plugin in an operation of one tenant."""
+    def of(cls, rights: PluginRights, tenant_id: UUID) -> Limits:
+        """Return the limits of a plugin with these rights in an operation of one tenant."""
         # Unique: a plugin's own parameter of that name must not become the tenant.
         tenant = bindparam("crm_tenant_of_plugin", tenant_id, Uuid(), unique=True)
-        return cls(plugin.label, plugin_schema(plugin.id), tenant)
+        return cls(rights.label, rights.schema, tenant, rights.core_tables)
 
     def refusal(self, what: str, supported: str) -> NotAllowed:
         """Return the error that names plugin, what it may not use, and what to do instead."""
         return NotAllowed(f"plugin {self.label} may not use {what} in ctx.sql; {supported}")
 
-    def require_own(self, table: Any, *, write: bool = False) -> None:
+    def require(self, table: Any, *, write: bool = False) -> None:
         """Raise unless a table is one the plugin may read, or write."""
         name, schema = str(table.name), getattr(table, "schema", None)
+        if core_tables.is_core(table):
+            core_tables.require_readable(name, self.core_tables, self.refusal, write=write)
+            return
         if schema != self.schema:
             raise self.refusal(
                 f"{schema}.{name}" if schema else name,
-                "core tables are reached through ctx.api, other plugins' tables not at all",
+                "there are own tables and, with the capability core:read, those of core records",
             )
         if name == _VERSION_TABLE or not _NAME.fullmatch(name):
             raise self.refusal(f"{schema}.{name}", "the plugin host keeps it; use the tables of the manifest")
@@ -120,8 +124,9 @@ class _Checks:
     """Overrides of SQLAlchemy's statement compilers."""
 
     dialect: Any
-    stack: list[Any]
+    preparer: Any
     process: Any
+    stack: list[Any]
 
     @property
     def _limits(self) -> Limits:
@@ -132,22 +137,38 @@ class _Checks:
         """Render a table as the rows of it that belong to the tenant."""
         text: str = super().visit_table(table, asfrom=asfrom, iscrud=iscrud, **kw)  # type: ignore[misc]
         if text:
-            self._limits.require_own(table, write=iscrud)
+            self._limits.require(table, write=iscrud)
         if not asfrom or iscrud:
             return text
-        rows = f"(SELECT * FROM {text} WHERE tenant_id = {self.process(self._limits.tenant)})"  # noqa: S608 - compiled
+        rows = f"(SELECT {self._selected(table)} FROM {text} WHERE tenant_id = {self.process(self._limits.tenant)})"  # noqa: S608 - compiled
         alias = kw.get("enclosing_alias")
-        return rows if alias is not None and alias.element is table else f"{rows} AS {self.unqualified(text)}"
+        return rows if alias is not None and alias.element is table else f"{rows} AS {self._as_alias(text, table)}"
 
-    def unqualified(self, text: str) -> str:
-        """Return what columns of a table are qualified by; SQLite has no schemas, there its prefix stays."""
-        return text if self.dialect.name == "sqlite" else text.removeprefix(f"{self._limits.schema}.")
+    def _selected(self, table: Any) -> str:
+        if not core_tables.is_core(table):
+            return "*"
+        quote, on_sqlite = self.preparer.quote, self.dialect.name == "sqlite"
+        return core_tables.selected(table, quote, self._limits.refusal, on_sqlite=on_sqlite)
+
+    def _as_alias(self, text: str, table: Any) -> str:
+        """Return text that begins with a table's name with that of its rows; SQLite's prefix is part of the name."""
+        if self.dialect.name == "sqlite":
+            return text
+        if core_tables.is_core(table):
+            return core_tables.alias_of(text, table)
+        return text.removeprefix(f"{self._limits.schema}.")
 
     def visit_column(self, column: Any, *args: Any, **kw: Any) -> str:
         """Render a column of a table; text in its place is refused."""
         if column.is_literal and not _LITERAL_COLUMN.fullmatch(str(column.name)):
             raise self._limits.refusal("literal_column", "name a column of a table, or bind the value")
-        return self.unqualified(super().visit_column(column, *args, **kw))  # type: ignore[misc]
+        return self._as_alias(super().visit_column(column, *args, **kw), column.table)  # type: ignore[misc]
+
+    def for_update_clause(self, select: Any, **kw: Any) -> str:
+        """Render what a SELECT locks, which is never a core table."""
+        if core_tables.locks_core(select):
+            raise self._limits.refusal("a lock on core tables", "lock rows of own tables: with_for_update(of=<table>)")
+        return str(super().for_update_clause(select, **kw))  # type: ignore[misc]
 
     def visit_function(self, func: Any, *args: Any, **kw: Any) -> str:
         """Render a function that computes from its arguments alone."""
@@ -192,7 +213,7 @@ class _Checks:
 
     def visit_insert(self, insert: Any, *args: Any, **kw: Any) -> str:
         """Render an INSERT that is the whole statement."""
-        self._limits.require_own(insert.table, write=True)
+        self._limits.require(insert.table, write=True)
         self._outermost()
         return str(super().visit_insert(insert, *args, **kw))  # type: ignore[misc]
 
@@ -232,55 +253,13 @@ class _CheckedTypes:
         return text
 
 
-class _Decimal(asyncpg.AsyncpgNumeric):
-    """Numbers as asyncpg gives them: no cursor tells their type here, which SQLAlchemy would ask for."""
-
-    def result_processor(self, dialect: Any, coltype: Any) -> Any:
-        """Return decimals, or floats where the column wants them."""
-        del dialect, coltype
-        return None if self.asdecimal else float
-
-
-class _Float(asyncpg.AsyncpgFloat):
-    """Floating point numbers as asyncpg gives them."""
-
-    def result_processor(self, dialect: Any, coltype: Any) -> Any:
-        """Return floats, or decimals where the column wants them."""
-        del dialect, coltype
-        return (lambda value: Decimal(repr(value))) if self.asdecimal else None
-
-
-class _Moment(sqlite.DATETIME):
-    """Moments in UTC: SQLite would keep the hands of the clock and forget where it hung."""
-
-    def bind_processor(self, dialect: Any) -> Any:
-        """Store an aware moment as that of UTC."""
-        store: Any = super().bind_processor(dialect)
-
-        def bind(value: Any) -> Any:
-            return store(value.astimezone(dt.UTC) if self.timezone and value is not None else value)
-
-        return bind
-
-    def result_processor(self, dialect: Any, coltype: Any) -> Any:
-        """Return an aware moment, as PostgreSQL does."""
-        load: Any = super().result_processor(dialect, coltype)
-
-        def result(value: Any) -> Any:
-            found = load(value)
-            return found.replace(tzinfo=dt.UTC) if self.timezone and found is not None else found
-
-        return result
-
-
 def _checked(dialect: Dialect) -> Dialect:
     kind: Any = type(dialect)
-    types: dict[Any, Any] = {DateTime: _Moment} if dialect is SQLITE else {Numeric: _Decimal, Float: _Float}
     names = {
         "statement_compiler": type("_Compiler", (_Checks, kind.statement_compiler), {}),
         "preparer": type("_Names", (_CheckedNames, kind.preparer), {}),
         "type_compiler_cls": type("_Types", (_CheckedTypes, kind.type_compiler_cls), {}),
-        "colspecs": {**kind.colspecs, **types},
+        "colspecs": {**kind.colspecs, **(ON_SQLITE if dialect is SQLITE else ON_POSTGRES)},
         "supports_statement_cache": False,
     }
     made: Dialect = type("_Dialect", (kind,), names)(**({"paramstyle": "qmark"} if dialect is SQLITE else {}))
@@ -290,8 +269,8 @@ def _checked(dialect: Dialect) -> Dialect:
 _DIALECTS = {True: _checked(SQLITE), False: _checked(asyncpg.dialect())}  # type: ignore[no-untyped-call]
 
 
-# What plugins' statements were compiled to, by namespace, database and SQLAlchemy's own key of their shape.
-_compiled: dict[tuple[str, bool, Any], tuple[Any, str, Prepared]] = {}
+# What plugins' statements were compiled to, by namespace, capability, database and SQLAlchemy's own key of their shape.
+_compiled: dict[tuple[str, bool, bool, Any], tuple[Any, str, Prepared]] = {}
 _MOST_COMPILED = 2048
 
 
@@ -315,7 +294,7 @@ class GuardedStatement(Statement):
     def _known(self, on_sqlite: bool) -> Prepared | None:  # noqa: FBT001 - part of a key
         """Return what an equal statement of the plugin was compiled to, with the values of this one."""
         key = self.construct._generate_cache_key()  # type: ignore[attr-defined]  # noqa: SLF001 - no public name
-        found = None if key is None else _compiled.get((self._limits.schema, on_sqlite, key.key))
+        found = None if key is None else _compiled.get(self._place(on_sqlite, key))
         if found is None:
             return None
         compiled, tenant, prepared = found
@@ -326,8 +305,11 @@ class GuardedStatement(Statement):
         guarded: Any = copy.copy(_DIALECTS[on_sqlite])
         guarded.limits = self._limits
         key = self.construct._generate_cache_key()  # type: ignore[attr-defined]  # noqa: SLF001 - no public name
-        compiled = self.construct.compile(dialect=guarded, cache_key=key)  # type: ignore[attr-defined]
-        prepared = Prepared(compiled, guarded)
+        try:
+            compiled = self.construct.compile(dialect=guarded, cache_key=key)  # type: ignore[attr-defined]
+            prepared = Prepared(compiled, guarded)
+        except SQLAlchemyError as error:
+            raise self._limits.refusal(f"a {type(self.construct).__name__} that has no SQL", str(error)) from error
         if on_sqlite:
             prepared.text = sqlite_text(prepared.text)
         # A list spelled out in the text has as many parameters as it happens to be long.
@@ -335,5 +317,8 @@ class GuardedStatement(Statement):
             if len(_compiled) >= _MOST_COMPILED:
                 _compiled.clear()
             tenant = compiled.bind_names.get(self._limits.tenant, "")
-            _compiled[self._limits.schema, on_sqlite, key.key] = (compiled, tenant, prepared)
+            _compiled[self._place(on_sqlite, key)] = (compiled, tenant, prepared)
         return prepared
+
+    def _place(self, on_sqlite: bool, key: Any) -> tuple[str, bool, bool, Any]:  # noqa: FBT001 - part of a key
+        return self._limits.schema, bool(self._limits.core_tables), on_sqlite, key.key

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import BindParameter, CompoundSelect, Delete, Insert, Select, Table, Update
 
 from crm_core import errors
-from crm_core.db.rights import PluginRights
 from crm_core.plugin_api.errors import as_sdk_error
 from crm_core.plugin_api.guarded import GuardedStatement, Limits
+from crm_core.plugin_host.core_read import rights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from crm_core.db.unit import UnitOfWork
+    from crm_core.plugin_host.budgets import Meter
     from crm_core.plugin_host.registry import LoadedPlugin
 
 _TENANT = "tenant_id"
@@ -26,17 +27,25 @@ _TENANT = "tenant_id"
 class PluginSql:
     """See ``plugin_sdk.Sql``."""
 
-    __slots__ = ("_check_alive", "_limits", "_rights", "_uow")
+    __slots__ = ("_check_alive", "_limits", "_meter", "_rights", "_uow")
 
-    def __init__(self, uow: UnitOfWork, plugin: LoadedPlugin, check_alive: Callable[[], None]) -> None:
+    def __init__(self, uow: UnitOfWork, plugin: LoadedPlugin, check_alive: Callable[[], None], meter: Meter) -> None:
         self._uow = uow
-        self._limits = Limits.of(plugin, uow.tenant_id)
-        self._rights = PluginRights(plugin.id, plugin.label)
+        self._rights = rights_of(plugin.manifest)
+        self._limits = Limits.of(self._rights, uow.tenant_id)
         self._check_alive = check_alive
+        self._meter = meter
 
     def execute(self, statement: Executable) -> int:
         """Run an INSERT, UPDATE or DELETE over own tables, in a savepoint: a plugin may catch its failure."""
         self._check_alive()
+        with self._meter:
+            self._meter.statement()
+            count = self._execute(statement)
+            self._meter.wrote(max(count, 0))
+        return count
+
+    def _execute(self, statement: Executable) -> int:
         if not isinstance(statement, Insert | Update | Delete):
             raise self._limits.refusal(type(statement).__name__, "build an insert, update or delete from own tables")
         guarded = GuardedStatement(self._of_tenant(statement), self._limits)
@@ -50,9 +59,17 @@ class PluginSql:
     def rows(self, statement: Executable) -> list[Mapping[str, Any]]:
         """Run a SELECT and return its rows."""
         self._check_alive()
+        with self._meter:
+            self._meter.statement()
+            found = self._rows(statement)
+            self._meter.read(len(found))
+        return found
+
+    def _rows(self, statement: Executable) -> list[Mapping[str, Any]]:
         if not isinstance(statement, Select | CompoundSelect):
             raise self._limits.refusal(type(statement).__name__, "build a select from the plugin's own tables")
-        guarded = GuardedStatement(statement, self._limits)
+        # One row more than the budget has left tells that there are too many; reading them all might not end.
+        guarded = GuardedStatement(_limited(statement, self._meter.rows_left + 1), self._limits)
         names = guarded.on(self._uow.connection.dialect).columns
         if len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -76,7 +93,7 @@ class PluginSql:
         table: Any = statement.table
         if not isinstance(table, Table) or _TENANT not in table.c:
             raise self._limits.refusal(f"{table} without {_TENANT}", "declare tables with plugin_sdk.db.Namespace")
-        self._limits.require_own(table, write=True)
+        self._limits.require(table, write=True)
         if statement._returning:  # noqa: SLF001 - no public name
             raise self._limits.refusal("RETURNING", "read the rows afterwards with ctx.sql.rows")
         if isinstance(statement, Insert):
@@ -128,6 +145,13 @@ class PluginSql:
     def _keep_tenant(self, keys: Iterable[Any]) -> None:
         if _TENANT in {_name(key) for key in keys}:
             raise self._limits.refusal(f"a new value for {_TENANT}", "leave it out; rows stay with their tenant")
+
+
+def _limited(statement: Select[Any] | CompoundSelect[Any], most: int) -> Select[Any] | CompoundSelect[Any]:
+    """Return the statement with at most so many rows; one that has a smaller limit, or FETCH, is left as it is."""
+    given: Any = statement._limit_clause  # noqa: SLF001 - no public name
+    wide = given is None or (isinstance(given, BindParameter) and isinstance(given.value, int) and given.value > most)
+    return statement.limit(most) if wide and statement._fetch_clause is None else statement  # noqa: SLF001 - as above
 
 
 def _name(key: Any) -> str:

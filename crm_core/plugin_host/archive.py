@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from crm_core.db.migrate import current_revision, in_transaction
 from crm_core.db.names import plugin_schema, sqlite_schema_prefix
+from crm_core.db.roles import as_plugin_owner, in_use
 from crm_core.errors import PluginError
 from crm_core.plugin_host import namespace
 from crm_core.plugin_host.install import advance, installed_manifest, record_history
@@ -27,7 +28,7 @@ from crm_core.plugin_host.portable import of_columns
 from crm_core.schema import field_def, tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
@@ -111,24 +112,33 @@ def _lines(
     stored = installed_manifest(connection, name)
     revision = current_revision(connection, plugin_schema(name)) if stored.tables else None
     yield {"format": FORMAT, "plugin": name, "version": stored.version_text, "revision": revision}
-    for table in namespace.tables(connection, name):
-        source = _Stored.of(connection, name, table)
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"LOCK TABLE {source.table.fullname} IN ACCESS EXCLUSIVE MODE")
-        for row in _rows(connection, source.table):
-            yield {"table": table, "row": source.written(row)}
+    sources = {table: _Stored.of(connection, name, table) for table in namespace.tables(connection, name)}
+    tenants = _tenants(connection)
+    with as_plugin_owner(connection, name):
+        for table, source in sources.items():
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"LOCK TABLE {source.table.fullname} IN ACCESS EXCLUSIVE MODE")
+            for row in _rows(connection, source.table, tenants):
+                yield {"table": table, "row": source.written(row)}
     for tenant_id, own in lines.items():
         for line in own:
             yield {"tenant": str(tenant_id), "line": dict(line)}
 
 
-def _rows(connection: Connection, source: sa.Table) -> Iterator[dict[str, Any]]:
-    """Yield the rows of all tenants: row security shows one tenant at a time."""
+def _tenants(connection: Connection) -> list[UUID]:
+    """Return the tenants to go through one by one: row security shows one at a time, but all to a plugin's owner."""
+    if connection.dialect.name != "postgresql" or in_use(connection) is not None:
+        return []
+    return list(connection.execute(sa.select(tenant.c.id).order_by(tenant.c.id)).scalars())
+
+
+def _rows(connection: Connection, source: sa.Table, tenants: Sequence[UUID]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of all tenants."""
     query = sa.select(source).order_by(*source.c)
-    if connection.dialect.name != "postgresql" or "tenant_id" not in source.c:
+    if not tenants or "tenant_id" not in source.c:
         yield from _page(connection, query)
         return
-    for tenant_id in connection.execute(sa.select(tenant.c.id).order_by(tenant.c.id)).scalars().all():
+    for tenant_id in tenants:
         _scope(connection, tenant_id)
         yield from _page(connection, query)
     _scope(connection, None)
@@ -198,14 +208,16 @@ def load(url: str, name: str, contents: Contents, *, actor: str) -> int:
 
     def insert(connection: Connection) -> int:
         manifest = installed_manifest(connection, name)
-        stored = {table: _Stored.of(connection, name, table) for table in namespace.tables(connection, name)}
+        stored = {table: _Stored.of(connection, name, table) for table in namespace.parents_first(connection, name)}
+        tenants = _tenants(connection)
         _require_fit(name, stored, contents)
-        _require_empty(connection, name, stored)
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
         try:
-            for table in namespace.parents_first(connection, name):
-                _insert(connection, stored[table], [row for each, row in contents.rows if each == table])
+            with as_plugin_owner(connection, name):
+                _require_empty(connection, name, stored, tenants)
+                for table, target in stored.items():
+                    _insert(connection, target, [row for each, row in contents.rows if each == table], tenants)
             _require_references(connection, name)
         except (sa.exc.SQLAlchemyError, ValueError) as error:
             reason = str(getattr(error, "orig", None) or error)
@@ -222,20 +234,27 @@ def clear(url: str, name: str) -> None:
     """Empty the plugin's tables again: what has just been loaded was not accepted."""
 
     def delete(connection: Connection) -> None:
-        for table in reversed(namespace.parents_first(connection, name)):
-            source = _Stored.of(connection, name, table).table
-            for tenant_id in connection.execute(sa.select(tenant.c.id)).scalars().all():
-                if connection.dialect.name == "postgresql":
-                    _scope(connection, tenant_id)
-                connection.execute(sa.delete(source))
+        stored = [_Stored.of(connection, name, table).table for table in namespace.parents_first(connection, name)]
+        tenants = _tenants(connection)
+        with as_plugin_owner(connection, name):
+            for source in reversed(stored):
+                _delete(connection, source, tenants)
         advance(connection)
 
     in_transaction(url, delete)
 
 
-def _insert(connection: Connection, target: _Stored, rows: list[dict[str, Any]]) -> None:
+def _delete(connection: Connection, source: sa.Table, tenants: Sequence[UUID]) -> None:
+    for tenant_id in tenants:
+        _scope(connection, tenant_id)
+        connection.execute(sa.delete(source))
+    if not tenants:
+        connection.execute(sa.delete(source))
+
+
+def _insert(connection: Connection, target: _Stored, rows: list[dict[str, Any]], tenants: Sequence[UUID]) -> None:
     for tenant_id, group in groupby(rows, key=lambda row: row.get("tenant_id")):
-        if connection.dialect.name == "postgresql" and tenant_id:
+        if tenants and tenant_id:
             _scope(connection, UUID(tenant_id))
         connection.execute(sa.insert(target.table), [target.read(row) for row in group])
 
@@ -263,8 +282,8 @@ def _require_fit(name: str, stored: Mapping[str, _Stored], contents: Contents) -
             raise PluginError(message, plugin=name)
 
 
-def _require_empty(connection: Connection, name: str, stored: Mapping[str, _Stored]) -> None:
+def _require_empty(connection: Connection, name: str, stored: Mapping[str, _Stored], tenants: Sequence[UUID]) -> None:
     for source in stored.values():
-        for _ in _rows(connection, source.table):
+        for _ in _rows(connection, source.table, tenants):
             message = f"{source.table.fullname} has rows already; purge {name} and install it again before importing"
             raise PluginError(message, plugin=name)

@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from plugin_sdk import HOOKS, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import TypeAlias
 
-    import pluggy
-
+    from crm_core.isolation.inspection import Implementation
+    from crm_core.plugin_host.isolated import RemoteRoute
     from plugin_sdk import Job, Manifest
     from plugin_sdk.http import Route
 
-_PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    AnyRoute: TypeAlias = Route | RemoteRoute
+
 _PATH = re.compile(r"(/([a-z0-9][a-z0-9_-]*|\{[a-z][a-z0-9_]*\}))+", re.ASCII)
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_SUCCESS = range(200, 300)
 _PERMISSION = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*", re.ASCII)
 
 
-def problems(manager: pluggy.PluginManager, module: object, manifest: Manifest) -> Iterator[str]:
+class Unusable(Exception):
+    """A plugin that is refused, with everything found wrong."""
+
+    def __init__(self, found: Iterable[str]) -> None:
+        """Keep what was found."""
+        self.problems = tuple(found)
+        super().__init__("; ".join(self.problems))
+
+
+def problems(implementations: Iterable[Implementation], manifest: Manifest) -> Iterator[str]:
     """Name everything in a module that does not fit the hooks of the SDK, or the manifest."""
     found: Counter[str] = Counter()
-    for attribute in dir(module):
-        options: Any = manager.parse_hookimpl_opts(module, attribute)
-        if options is None:
-            continue
-        hook = options.get("specname") or attribute
+    for implementation in implementations:
+        hook = implementation.hook
         found[hook] += 1
         if hook in HOOKS:
-            yield from _option_problems(hook, options)
-            yield from _argument_problems(hook, getattr(module, attribute))
+            yield from _option_problems(implementation)
+            yield from _argument_problems(implementation)
         else:
             yield f"implements the unknown hook {hook}{_meant(hook, HOOKS)}"
     for hook in sorted(name for name, count in found.items() if count > 1):
@@ -51,24 +60,26 @@ def _meant(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else "; see the list of hooks in the SDK guide"
 
 
-def _option_problems(hook: str, options: Any) -> Iterator[str]:
-    if options.get("wrapper") or options.get("hookwrapper"):
+def _option_problems(implementation: Implementation) -> Iterator[str]:
+    hook = implementation.hook
+    if implementation.wraps:
         yield f"wraps {hook}; wrappers are not part of the contract, return a patch or issues instead"
-    if options.get("tryfirst") or options.get("trylast"):
+    if implementation.ordered:
         yield f"orders {hook} by tryfirst/trylast; declare before/after in [hooks.{hook}] instead"
 
 
-def _argument_problems(hook: str, function: Any) -> Iterator[str]:
+def _argument_problems(implementation: Implementation) -> Iterator[str]:
     # Defaults make no difference here: pluggy would never pass such an argument, and nobody would notice.
+    hook = implementation.hook
     allowed = HOOKS[hook].arguments
     told = ", ".join(allowed) or "none"
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if implementation.asynchronous:
         yield f"{hook} is an async function; hooks are plain functions, remove async"
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind not in _PLAIN:
-            yield f"{hook} takes {parameter}; name the arguments it uses, there are: {told}"
-        elif name not in allowed:
-            yield f"{hook} takes the unknown argument {name}; there are: {told}"
+    for parameter in implementation.parameters:
+        if not parameter.plain:
+            yield f"{hook} takes {parameter.text}; name the arguments it uses, there are: {told}"
+        elif parameter.name not in allowed:
+            yield f"{hook} takes the unknown argument {parameter.name}; there are: {told}"
 
 
 def _declaration_problems(manifest: Manifest) -> Iterator[str]:
@@ -82,26 +93,25 @@ def _declaration_problems(manifest: Manifest) -> Iterator[str]:
             yield f"declares record_types for {hook}, which is about no record; remove them from [hooks.{hook}]"
 
 
-def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of a function's arguments in its own order, those with defaults too."""
-    return tuple(inspect.signature(function).parameters)
-
-
 def job_problems(jobs: Iterable[Job]) -> list[str]:
     """Name what is wrong with a plugin's jobs."""
     counted = Counter(job.name for job in jobs)
     return [f"scheduled_jobs: two jobs are named {name}; rename one" for name, count in counted.items() if count > 1]
 
 
-def route_problems(routes: Iterable[Route]) -> list[str]:
+def route_problems(routes: Iterable[AnyRoute]) -> list[str]:
     """Name what is wrong with a plugin's routes."""
     found = []
     for route in routes:
         where = f"routes: {route.method} {route.path}"
+        if route.method not in _METHODS:
+            found.append(f"{where}: method {route.method!r}; there are {', '.join(sorted(_METHODS))}")
         if not _PATH.fullmatch(route.path):
             found.append(f"{where}: not a path; write it like /ledger/{{account_id}}")
         if not _PERMISSION.fullmatch(route.permission):
             found.append(f"{where}: permission {route.permission!r}; write <resource>:<action>, e.g. account:read")
+        if type(route.status) is not int or route.status not in _SUCCESS:
+            found.append(f"{where}: status {route.status!r}; answer a number from 200 to 299")
     counted = Counter((route.method, route.path) for route in routes)
     found += [f"routes: {method} {path} is there twice; remove one" for (method, path), n in counted.items() if n > 1]
     return found

@@ -3,104 +3,69 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from crm_core.db.names import plugin_schema, sqlite_schema_prefix
+from crm_core.db.names import plugin_schema
+from crm_core.db.sqlite_ddl import under
+from crm_core.db.sqlite_schema_policies import MigrationPolicy
 from crm_core.errors import PluginError
+from crm_core.plugin_host.catalogs import catalogs, written
+from crm_core.plugin_host.fingerprint import changed_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import Connection
 
-_POSTGRESQL = (
-    """
-    SELECT n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl::text
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('core', 'plat')
-    """,
-    """
-    SELECT c.relname, x.attname, format_type(x.atttypid, x.atttypmod), x.attnotnull, x.attnum
-    FROM pg_attribute x JOIN pg_class c ON c.oid = x.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat')
-    """,
-    """
-    SELECT c.relname, x.conname, pg_get_constraintdef(x.oid)
-    FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat')
-    """,
-    # The triggers of foreign keys that refer to the anchor stand for those keys and come with each plugin's table.
-    """
-    SELECT c.relname, x.tgname, pg_get_triggerdef(x.oid), x.tgenabled
-    FROM pg_trigger x JOIN pg_class c ON c.oid = x.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat') AND NOT x.tgisinternal
-    """,
-    """
-    SELECT c.relname, x.polname, x.polcmd, pg_get_expr(x.polqual, x.polrelid), pg_get_expr(x.polwithcheck, x.polrelid)
-    FROM pg_policy x JOIN pg_class c ON c.oid = x.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat')
-    """,
-    """
-    SELECT c.relname, x.rulename
-    FROM pg_rewrite x JOIN pg_class c ON c.oid = x.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat')
-    """,
-    """
-    SELECT n.nspname, p.proname, pg_get_functiondef(p.oid)
-    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('core', 'plat')
-    """,
-    # Rows written in this very transaction.
-    """
-    SELECT schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_xact_user_tables
-    WHERE schemaname IN ('core', 'plat') AND n_tup_ins + n_tup_upd + n_tup_del > 0
-    """,
-)
-_SQLITE = "SELECT type, name, tbl_name, sql FROM sqlite_master"
-# Codes of SQLite's authorizer: delete, insert and update of rows.
-_WRITES = {9, 18, 23}
+_NAMED = 3
 
 
 @contextmanager
-def unchanged(connection: Connection, plugin: str, label: str) -> Iterator[None]:
-    """Raise PluginError if what runs inside touches anything of core or platform; the caller rolls it back."""
-    before = catalog(connection, plugin)
-    written: set[str] = set()
-    with _watching(connection, plugin, written):
-        yield
-    changed = sorted({" ".join(row[1:3]) for row in before ^ catalog(connection, plugin)} | written)
+def unchanged(
+    connection: Connection, plugin: str, label: str, doing: str = "its migration", done: str = "installed"
+) -> Iterator[dict[str, frozenset[str]]]:
+    """Raise PluginError if what runs inside touches anything but the plugin's own; the caller rolls it back.
+
+    Whatever is outside its namespace counts: core, platform, other plugins, and the rest of the database. Afterwards
+    the value of the block holds the catalogs as they are then.
+    """
+    own = plugin_schema(plugin)
+    before, wrote = catalogs(connection), written(connection)
+    refused: list[str] = []
+    after: dict[str, frozenset[str]] = {}
+    try:
+        with _only_its_own(connection, plugin, refused):
+            yield after
+    except Exception as error:
+        if refused:
+            raise _not_its_own(label, doing, done, refused) from error
+        raise
+    after.update(catalogs(connection))
+    rows = {f"rows of {schema}.{table}" for schema, table in written(connection) - wrote if schema != own}
+    changed = [*changed_objects(before, after, but=own), *sorted(rows), *refused]
     if changed:
-        message = (
-            f"{label}: its migration changes what is not its own ({'; '.join(changed[:3])}); nothing was installed. "
-            "A plugin's migrations work in its own namespace only"
-        )
-        raise PluginError(message, plugin=label)
+        raise _not_its_own(label, doing, done, changed)
+
+
+def _not_its_own(label: str, doing: str, done: str, changed: Sequence[str]) -> PluginError:
+    message = (
+        f"{label}: {doing} changes what is not its own ({'; '.join(changed[:_NAMED])}); nothing was {done}. "
+        "A plugin's migrations work in its own namespace only"
+    )
+    return PluginError(message, plugin=label)
 
 
 @contextmanager
-def _watching(connection: Connection, plugin: str, written: set[str]) -> Iterator[None]:
-    """Note the tables outside the plugin's namespace whose rows are written; on SQLite only, see ``_POSTGRESQL``."""
+def _only_its_own(connection: Connection, plugin: str, refused: list[str]) -> Iterator[None]:
+    """Let SQLite refuse what reaches outside the plugin's namespace, and note it; PostgreSQL has roles for that."""
     if connection.dialect.name != "sqlite":
         yield
         return
-    prefix = sqlite_schema_prefix(plugin_schema(plugin))
-    driver: Any = connection.connection.dbapi_connection
-
-    def note(code: int, table: str | None, *_rest: object) -> int:
-        if code in _WRITES and table and not table.startswith((prefix, "sqlite_")):
-            written.add(f"rows of {table}")
-        return 0
-
-    driver.set_authorizer(note)
+    policy = MigrationPolicy(plugin)
     try:
-        yield
+        with under(connection, policy):
+            yield
     finally:
-        driver.set_authorizer(None)
-
-
-def catalog(connection: Connection, plugin: str) -> set[tuple[str, ...]]:
-    """Return every object of core and platform, and on SQLite of all plugins but this one."""
-    if connection.dialect.name == "postgresql":
-        found = [(str(place), *row) for place, sql in enumerate(_POSTGRESQL) for row in connection.exec_driver_sql(sql)]
-        return {tuple(map(str, row)) for row in found}
-    prefix = sqlite_schema_prefix(plugin_schema(plugin))
-    rows = connection.exec_driver_sql(_SQLITE).all()
-    return {tuple(map(str, row)) for row in rows if not row[2].startswith(prefix)}
+        # Also where the migration has caught the error and gone on.
+        if policy.refused is not None:
+            refused.append(policy.refused)

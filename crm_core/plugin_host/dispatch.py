@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from crm_core.errors import HookFailed, PatchConflict, Refused
-from crm_core.plugin_host import guard
-from plugin_sdk import HOOKS, Issue, Level
+from crm_core.plugin_host.breaker import Phase
+from crm_core.plugin_host.budgets import Meter
+from crm_core.plugin_host.guard import SKIPPED
+from crm_core.plugin_host.health import Episode
+from plugin_sdk import HOOKS, Issue, Level, OnError
+from plugin_sdk.hookspecs import Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from crm_core.db.unit import UnitOfWork
     from crm_core.plugin_host.fields import FieldTables
-    from crm_core.plugin_host.guard import Pace
+    from crm_core.plugin_host.guard import Guard
+    from crm_core.plugin_host.health import Health
     from crm_core.plugin_host.registry import Call, LoadedPlugin, Registry
     from plugin_sdk import Context
 
 _DEPTH = 8
 _LONGEST_VALUE = 100
-
-
-class ClosableContext(Protocol):
-    """A context that dies with its hook call."""
-
-    def close(self) -> None:
-        """Make every further use raise."""
-        ...
+# A veto that is not asked is none: fail closed. A delivery that is not made would be lost: it waits.
+_CANNOT_DO_WITHOUT = frozenset({OnError.FAIL, OnError.RETRY})
 
 
 class ContextFactory(Protocol):
     """Makes contexts; the core's services are behind it, which the plugin host does not know."""
 
-    def __call__(self, hooks: Hooks, plugin: LoadedPlugin) -> tuple[Context, ClosableContext]:
-        """Return a context for one call of one plugin, and the handle that ends it."""
+    def __call__(self, hooks: Hooks, plugin: LoadedPlugin, meter: Meter) -> Context:
+        """Return a context for one call of one plugin, of use as long as ``meter.alive``.
+
+        ``hooks`` are those of the operation; what the plugin does itself must go through ``hooks.inside(plugin)``.
+        """
         ...
 
 
@@ -45,6 +47,8 @@ class TenantPlugins:
     registry: Registry
     fields: FieldTables
     enabled: Mapping[str, Mapping[str, Any]]
+    health: Mapping[str, Health] = field(default_factory=dict)
+    """Of those plugins that are not simply called: their breaker is not closed."""
     _calls: dict[tuple[str, str | None], tuple[Call, ...]] = field(default_factory=dict)
 
     def calls(self, hook: str, record_type: str | None) -> tuple[Call, ...]:
@@ -68,8 +72,13 @@ class Hooks:
     uow: UnitOfWork
     tenant: TenantPlugins
     contexts: ContextFactory
-    pace: Pace
+    guard: Guard
+    episode: Episode = field(default_factory=Episode)
     active: tuple[str, ...] = ()
+
+    def inside(self, plugin: str) -> Hooks:
+        """Return the hooks for what a plugin does itself: it is not called for its own changes."""
+        return replace(self, active=(*self.active, plugin))
 
     def has(self, hook: str, record_type: str | None = None) -> bool:
         """Tell whether any enabled plugin implements the hook for that record type."""
@@ -81,26 +90,22 @@ class Hooks:
         return self._run(hook, calls, arguments) if calls else []
 
     def own(self, hook: str, plugin: str, /, **arguments: Any) -> Any:
-        """Call one plugin's implementation, whether it is enabled yet or not; None without one."""
-        results = self._run(hook, self.tenant.registry.own_calls(hook, plugin), arguments)
+        """Call one plugin's implementation, whether it is enabled or healthy or not; None without one."""
+        results = self._run(hook, self.tenant.registry.own_calls(hook, plugin), arguments, health={})
         return results[0][1] if results else None
 
-    def with_context(self, plugin: str, function: Callable[[Context], Any]) -> Any:
+    def with_context(self, plugin: str, function: Callable[[Context], Any], *, where: str = "its own work") -> Any:
         """Run a plugin's own work (a route, a job) with a context that dies with it."""
         loaded = self.tenant.registry.plugins[plugin]
-        inner = Hooks(self.uow, self.tenant, self.contexts, self.pace, (*self.active, plugin))
-        context, handle = self.contexts(inner, loaded)
+        health = self.tenant.health.get(plugin)
+        if health is not None and not self._admits(plugin, health):
+            raise health.unavailable(plugin, loaded.label, where)
+        meter = Meter(self.guard.budgets[Point.BACKGROUND], loaded.label, where)
+        context = self.contexts(self, loaded, meter)
         try:
-            return guard.in_thread(self.uow.connection, lambda: function(context))
-        except Exception:
-            raise
-        except BaseException as error:
-            # SystemExit, for one, would end the process that serves everybody else too.
-            if guard.is_cancellation(error):
-                raise
-            raise guard.failed(loaded, "its own work", error) from error
+            return self.guard.run_own(self, loaded, lambda: function(context), meter)
         finally:
-            handle.close()
+            meter.alive = False
 
     def one(self, hook: str, plugin: str, record_type: str | None, /, **arguments: Any) -> bool:
         """Call one enabled plugin's implementation and tell whether it has one for that record type."""
@@ -126,28 +131,59 @@ class Hooks:
         by_plugin = {call.plugin.id: call for call in calls}
         return [(by_plugin[plugin.id], patch) for plugin, patch in self._run(hook, calls, arguments)]
 
-    def _run(self, hook: str, calls: Sequence[Call], arguments: Mapping[str, Any]) -> list[tuple[LoadedPlugin, Any]]:
-        if len(self.active) >= _DEPTH:
-            chain = " → ".join(self.active)
-            message = (
-                f"hooks call each other more than {_DEPTH} deep ({chain}); one of these plugins must stop reacting"
-            )
-            raise HookFailed(message, hook=hook, plugins=list(self.active))
-        definition = HOOKS[hook]
+    def _run(
+        self,
+        hook: str,
+        calls: Sequence[Call],
+        arguments: dict[str, Any],
+        health: Mapping[str, Health] | None = None,
+    ) -> list[tuple[LoadedPlugin, Any]]:
+        active = self.active
+        if len(active) >= _DEPTH:
+            raise self._too_deep(hook)
+        if health is None:
+            health = self.tenant.health
+        budget, call_one = self.guard.ways[hook]
         results = []
         for call in calls:
-            if call.plugin.id in self.active:
+            plugin = call.plugin
+            if plugin.id in active or (plugin.id in health and not self._wants(hook, call)):
                 continue
-            inner = Hooks(self.uow, self.tenant, self.contexts, self.pace, (*self.active, call.plugin.id))
-            context, handle = self.contexts(inner, call.plugin)
-            given = tuple(context if name == "ctx" else arguments[name] for name in call.arguments)
+            meter = Meter(budget, plugin.label, hook)
+            if "ctx" in call.arguments:
+                arguments["ctx"] = self.contexts(self, plugin, meter)
             try:
-                result = guard.call(self.pace, self.uow, definition, call, given)
+                result = call_one(self, hook, call, map(arguments.__getitem__, call.arguments), meter)
             finally:
-                handle.close()
-            if result is not None and result is not guard.SKIPPED:
-                results.append((call.plugin, result))
+                meter.alive = False
+            if result is not None and result is not SKIPPED:
+                results.append((plugin, result))
         return results
+
+    def _wants(self, hook: str, call: Call) -> bool:
+        """Tell whether to call a plugin, as its health is; raises where the operation may not go on without it."""
+        plugin = call.plugin
+        health = self.tenant.health.get(plugin.id)
+        if health is None or self._admits(plugin.id, health):
+            return True
+        if HOOKS[hook].on_error in _CANNOT_DO_WITHOUT:
+            raise health.unavailable(plugin.id, plugin.label, hook)
+        self.guard.counters.of(call.function, plugin.id, hook).skipped += 1
+        return False
+
+    def _admits(self, plugin: str, health: Health) -> bool:
+        phase = health.breaker.phase(self.uow.now)
+        if phase is Phase.CLOSED or plugin in self.episode.trials:
+            return True
+        if phase is Phase.HALF_OPEN and self.guard.begin_trial(self.uow.tenant_id, plugin):
+            self.episode.trials.add(plugin)
+            return True
+        return False
+
+    def _too_deep(self, hook: str) -> HookFailed:
+        chain = " → ".join(self.active)
+        message = f"hooks call each other more than {_DEPTH} deep ({chain}); one of these plugins must stop reacting"
+        return HookFailed(message, hook=hook, plugins=list(self.active))
 
 
 def merge(hook: str, patches: Iterable[tuple[Call, Any]], part: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from crm_core.db.statements import Statement
+from crm_core.plugin_host import health, tiers, trust
 from crm_core.plugin_host.discovery import Discovered, discover
 from crm_core.plugin_host.dispatch import TenantPlugins
 from crm_core.plugin_host.fields import FieldTables
@@ -15,6 +16,7 @@ from crm_core.plugin_host.registry import Registry, load, settings_of
 from crm_core.plugin_host.resolver import resolve
 from crm_core.plugin_host.state import PluginState
 from crm_core.schema import plugin, plugin_tenant
+from crm_core.settings import Settings
 from plugin_sdk import SettingError
 from plugin_sdk import __version__ as sdk_version
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crm_core.db.connection import Connection
+    from crm_core.plugin_host.isolated import RemoteRoute
     from plugin_sdk import Job
     from plugin_sdk.http import Route
 
@@ -48,23 +51,35 @@ class PluginHost:
         self.refused = registry.refused
         self.fields = FieldTables(loaded.manifest for loaded in registry.plugins.values())
         self.jobs: dict[str, Sequence[Job]] = registry.collected["scheduled_jobs"]
-        self.routes: dict[str, Sequence[Route]] = registry.collected["routes"]
+        self.routes: dict[str, Sequence[Route | RemoteRoute]] = registry.collected["routes"]
         self._tenants: dict[UUID, TenantPlugins] = {}
 
     @classmethod
     def start(
-        cls, connection: Connection, *, core_version: str, discovered: Sequence[Discovered] | None = None
+        cls,
+        connection: Connection,
+        *,
+        core_version: str,
+        discovered: Sequence[Discovered] | None = None,
+        settings: Settings | None = None,
     ) -> PluginHost:
         """Load the plugins that are installed in this database and fit; each other one keeps its reason."""
         found = list(discover() if discovered is None else discovered)
         rows = {row[0]: row for row in connection.fetch(INSTALLED, {})}
-        chosen, refused = _choose(found, rows)
+        verdicts = trust.verdicts(found, trust.stored(connection))
+        choices = tiers.choices(found, settings or Settings(), verdicts)
+        chosen, refused = _choose(found, rows, choices)
         manifests = [each.manifest for each in chosen if each.manifest]
         resolution = resolve(manifests, core_version=core_version, sdk_version=sdk_version)
         by_id = {each.id: each for each in chosen}
         registry = load(
-            [by_id[name] for name in resolution.order], core_version=core_version, database=connection.dialect.name
+            [by_id[name] for name in resolution.order],
+            core_version=core_version,
+            database=connection.dialect.name,
+            tiers=tiers.tiers_of(choices),
+            settings=settings,
         )
+        registry.choices = choices
         host = cls(found, registry, {**refused, **resolution.refused})
         for name, reason in host.refused.items():
             if name in rows:
@@ -77,6 +92,10 @@ class PluginHost:
         if found is None:
             found = self._tenants[tenant_id] = self._load_tenant(connection, tenant_id)
         return found
+
+    def close(self) -> None:
+        """End the workers of isolated plugins."""
+        self.registry.close()
 
     def forget(self) -> None:
         """Drop what is known of tenants: something has changed, here or in another process."""
@@ -92,11 +111,14 @@ class PluginHost:
                 enabled[name] = settings_of(loaded, settings or {})
             except SettingError as error:
                 logger.error("plugin %s is not called for tenant %s: %s", loaded.label, tenant_id, error)  # noqa: TRY400 - the text says it all
-        return TenantPlugins(self.registry, self.fields, enabled)
+        failing = {name: each for name, each in health.of_tenant(connection, tenant_id).items() if each.failing}
+        return TenantPlugins(self.registry, self.fields, enabled, failing)
 
 
-def _choose(found: Iterable[Discovered], rows: Mapping[str, Any]) -> tuple[list[Discovered], dict[str, str]]:
-    """Return the plugins to load: those whose database side matches the package that is here."""
+def _choose(
+    found: Iterable[Discovered], rows: Mapping[str, Any], choices: Mapping[str, tiers.Choice]
+) -> tuple[list[Discovered], dict[str, str]]:
+    """Return the plugins to load: those whose database side matches the package that is here, and that may run."""
     chosen: list[Discovered] = []
     refused: dict[str, str] = {}
     for each in found:
@@ -112,6 +134,8 @@ def _choose(found: Iterable[Discovered], rows: Mapping[str, Any]) -> tuple[list[
             )
         elif row[2] == PluginState.QUARANTINED:
             refused[each.id] = f"{each.label} is quarantined: {row[3]}"
+        elif choices[each.id].tier is None:
+            refused[each.id] = choices[each.id].why
         else:
             chosen.append(each)
     return chosen, refused

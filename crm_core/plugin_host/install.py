@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 import plugin_sdk
-from crm_core.db.migrate import in_transaction, upgrade_plugin_connection
-from crm_core.errors import CrmError, PluginError
-from crm_core.plugin_host import namespace
+from crm_core.db.migrate import in_transaction
+from crm_core.db.roles import grant_core_read
+from crm_core.errors import PluginError
+from crm_core.plugin_host import fingerprint, namespace
+from crm_core.plugin_host.core_code import code_untouched
+from crm_core.plugin_host.core_read import COLUMNS, rights_of
 from crm_core.plugin_host.core_watch import unchanged
 from crm_core.plugin_host.fields import column_type
-from crm_core.plugin_host.guard import safe_text
+from crm_core.plugin_host.migrations.run import migrate
 from crm_core.plugin_host.ordering import contradictions
 from crm_core.plugin_host.registry import load
 from crm_core.plugin_host.resolver import resolve
@@ -23,40 +28,65 @@ from plugin_sdk import Manifest, parse_version
 from plugin_sdk.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
     from crm_core.plugin_host.discovery import Discovered
+    from crm_core.plugin_host.registry import LoadedPlugin, Registry
+    from crm_core.plugin_host.tiers import Tier
+    from crm_core.settings import Settings
 
 
-def install(url: str, found: Sequence[Discovered], name: str, *, core_version: str, actor: str) -> Manifest:
+def install(
+    url: str,
+    found: Sequence[Discovered],
+    name: str,
+    *,
+    core_version: str,
+    actor: str,
+    tiers: Mapping[str, Tier] | None = None,
+    settings: Settings | None = None,
+) -> Manifest:
     """Install a discovered plugin, or bring an installed one to the version of its package.
 
-    Its code is imported and checked first. Migrations, field tables and the registry change in one
-    transaction. Raises PluginError with the reason; the database is then as it was.
+    Its code is loaded where ``tiers`` says and checked first; ``settings`` say what a worker may have. Migrations,
+    field tables and the registry change in one transaction. Raises PluginError with the reason; the database and the
+    core's files are then as they were.
     """
     each = _find(found, name)
-    manifest = _require_fit(found, each, core_version, _dialect(url))
+    with code_untouched(each.label) as require_core_code:
+        load_all = partial(load, core_version=core_version, database=_dialect(url), tiers=tiers, settings=settings)
+        with _fitting(found, each, core_version, load_all) as loaded:
 
-    def change(connection: Connection) -> None:
-        before = _row(connection, name)
-        _require_newer(connection, each, before)
-        _require_company(connection, manifest)
-        _require_same_kinds(connection, manifest)
-        with unchanged(connection, name, manifest.label):
-            _migrate(connection, each, manifest)
-            namespace.sync_fields(connection, manifest)
-            namespace.isolate_all(connection, name)
-        _require_tables(connection, manifest)
-        _store(connection, manifest, before)
-        _define_fields(connection, manifest)
-        action = "upgraded" if before is not None and before.version != manifest.version_text else "installed"
-        record_history(connection, manifest, action, actor, {"from": before.version if before else None})
-        advance(connection)
+            def change(connection: Connection) -> None:
+                _take_in(connection, each, loaded, actor)
+                require_core_code()
 
-    in_transaction(url, change)
-    return manifest
+            in_transaction(url, change)
+    return loaded.manifest
+
+
+def _take_in(connection: Connection, each: Discovered, loaded: LoadedPlugin, actor: str) -> None:
+    """Migrate a plugin's namespace and register it, in the caller's transaction."""
+    manifest = loaded.manifest
+    before = _row(connection, manifest.id)
+    _require_newer(connection, each, before)
+    _require_company(connection, manifest)
+    _require_same_kinds(connection, manifest)
+    with unchanged(connection, manifest.id, manifest.label) as catalogs:
+        namespace.admit(connection, manifest.id)
+        _migrate(connection, each, loaded)
+        namespace.sync_fields(connection, manifest)
+        namespace.protect(connection, manifest.id)
+        _let_read(connection, manifest)
+    _require_tables(connection, manifest)
+    _store(connection, manifest, before)
+    _define_fields(connection, manifest)
+    action = "upgraded" if before is not None and before.version != manifest.version_text else "installed"
+    record_history(connection, manifest, action, actor, {"from": before.version if before else None})
+    advance(connection)
+    fingerprint.keep_step(connection, catalogs, actor, namespace.schema_of(manifest.id))
 
 
 def uninstall(
@@ -73,8 +103,9 @@ def uninstall(
         if before_drop is not None:
             before_drop(connection)
         connection.execute(sa.update(plugin_tenant).where(plugin_tenant.c.plugin == name).values(enabled=False))
+        if drop or not namespace.tables(connection, name):
+            _drop(connection, manifest, actor)
         if drop:
-            namespace.drop(connection, name)
             connection.execute(sa.delete(field_def).where(field_def.c.plugin == name))
             connection.execute(sa.delete(plugin_tenant).where(plugin_tenant.c.plugin == name))
         else:
@@ -87,6 +118,24 @@ def uninstall(
         return manifest
 
     return in_transaction(url, change)
+
+
+def _drop(connection: Connection, manifest: Manifest, actor: str) -> None:
+    """Drop a plugin's namespace; what others have that depends on it is not dropped along with it."""
+    with unchanged(connection, manifest.id, manifest.label, "dropping its data", "uninstalled") as catalogs:
+        namespace.drop(connection, manifest.id)
+    fingerprint.keep_step(connection, catalogs, actor, namespace.schema_of(manifest.id))
+
+
+def renew_rights(url: str) -> None:
+    """Let installed plugins read the columns that the core's tables have by now, as far as they may read any."""
+
+    def renew(connection: Connection) -> None:
+        query = sa.select(plugin.c.manifest).where(plugin.c.state != PluginState.REMOVED).order_by(plugin.c.id)
+        for stored in connection.execute(query).scalars().all():
+            _let_read(connection, Manifest.from_json(stored))
+
+    in_transaction(url, renew)
 
 
 def require_removable(connection: Connection, name: str, *, drop: bool) -> Manifest:
@@ -122,19 +171,25 @@ def _find(found: Sequence[Discovered], name: str) -> Discovered:
     return each
 
 
-def _require_fit(found: Sequence[Discovered], each: Discovered, core_version: str, database: str) -> Manifest:
+@contextmanager
+def _fitting(
+    found: Sequence[Discovered],
+    each: Discovered,
+    core_version: str,
+    load_all: Callable[[Sequence[Discovered]], Registry],
+) -> Iterator[LoadedPlugin]:
     """Resolve and load the plugin with those it needs; raise with the reason if it does not fit."""
     by_id = {plugin.id: plugin for plugin in found if plugin.manifest is not None}
     needed = _with_needed(by_id, each.id)
     manifests = [plugin.manifest for plugin in needed if plugin.manifest is not None]
     resolution = resolve(manifests, core_version=core_version, sdk_version=plugin_sdk.__version__)
     reason = resolution.refused.get(each.id)
-    if reason is None:
-        registry = load([by_id[name] for name in resolution.order], core_version=core_version, database=database)
-        reason = registry.refused.get(each.id)
-    if reason is not None or each.manifest is None:
-        raise PluginError(reason or f"{each.id} cannot be used", plugin=each.label)
-    return each.manifest
+    if reason is not None:
+        raise PluginError(reason, plugin=each.label)
+    with closing(load_all([by_id[name] for name in resolution.order])) as registry:
+        if each.id not in registry.plugins:
+            raise PluginError(registry.refused[each.id], plugin=each.label)
+        yield registry.plugins[each.id]
 
 
 def _with_needed(by_id: Mapping[str, Discovered], name: str) -> list[Discovered]:
@@ -196,16 +251,15 @@ def _require_same_kinds(connection: Connection, manifest: Manifest) -> None:
             raise PluginError(message, plugin=manifest.label)
 
 
-def _migrate(connection: Connection, each: Discovered, manifest: Manifest) -> None:
-    if not manifest.tables or each.package is None:
-        return
-    try:
-        upgrade_plugin_connection(connection, manifest.id, str(each.package / "migrations"))
-    except CrmError:
-        raise
-    except Exception as error:
-        message = f"{manifest.label}: its migration failed: {safe_text(error)}; nothing of it was kept"
-        raise PluginError(message, plugin=manifest.label) from error
+def _migrate(connection: Connection, each: Discovered, loaded: LoadedPlugin) -> None:
+    if loaded.manifest.tables and each.package is not None:
+        in_worker = loaded.remote.migrate if loaded.remote else None
+        migrate(connection, loaded.manifest, str(each.package / "migrations"), in_worker)
+
+
+def _let_read(connection: Connection, manifest: Manifest) -> None:
+    readable = rights_of(manifest).core_tables
+    grant_core_read(connection, manifest.id, {name: columns for name, columns in COLUMNS.items() if name in readable})
 
 
 def _require_tables(connection: Connection, manifest: Manifest) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from crm_core.db.names import plugin_schema, sqlite_schema_prefix
+from crm_core.db.roles import plugins as roles
 from crm_core.errors import PluginError
 from crm_core.plugin_host.fields import side_table
 
@@ -55,21 +56,28 @@ def sync_fields(connection: Connection, manifest: Manifest) -> None:
     for record_type in sorted({spec.record_type for spec in manifest.fields if not spec.computed}):
         specs = [spec for spec in manifest.fields if spec.record_type == record_type and not spec.computed]
         wanted = side_table(manifest.id, record_type, specs)
-        _ensure_schema(connection, manifest.id)
         if str(wanted.name) not in tables(connection, manifest.id):
             connection.execute(sa.schema.CreateTable(wanted))
             for index in sorted(wanted.indexes, key=lambda each: str(each.name)):
                 connection.execute(sa.schema.CreateIndex(index))
-            _isolate_tenants(connection, wanted)
         else:
+            _require_of_the_core(connection, manifest, str(wanted.name))
             _add_columns(connection, manifest, wanted)
 
 
-def isolate_all(connection: Connection, plugin: str) -> None:
-    """Put row security by tenant on every table of the plugin that has a tenant."""
+def admit(connection: Connection, plugin: str) -> None:
+    """Make the plugin's namespace where the database has any, and the roles it is kept by."""
+    roles.admit(connection, plugin)
+
+
+def protect(connection: Connection, plugin: str) -> None:
+    """Let PostgreSQL itself keep tenants apart in every table of the plugin, and give each to whom it serves."""
+    if connection.dialect.name != "postgresql":
+        return
     for name in tables(connection, plugin):
         if "tenant_id" in columns(connection, plugin, name):
-            _isolate_tenants(connection, sa.Table(name, sa.MetaData(schema=plugin_schema(plugin))))
+            roles.isolate(connection, plugin, name)
+    roles.share(connection, plugin)
 
 
 def parents_first(connection: Connection, plugin: str) -> list[str]:
@@ -98,7 +106,7 @@ def _referred(connection: Connection, plugin: str, table: str) -> set[str]:
 def drop(connection: Connection, plugin: str) -> None:
     """Drop everything in the plugin's namespace; nothing outside it can depend on it."""
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.schema.DropSchema(plugin_schema(plugin), cascade=True, if_exists=True))
+        roles.expel(connection, plugin)
         return
     prefix = sqlite_schema_prefix(plugin_schema(plugin))
     views = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'view'").scalars().all()
@@ -109,10 +117,14 @@ def drop(connection: Connection, plugin: str) -> None:
         connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{prefix}{name}"')
 
 
-def _ensure_schema(connection: Connection, plugin: str) -> None:
-    schema = plugin_schema(plugin)
-    if connection.dialect.name == "postgresql" and not sa.inspect(connection).has_schema(schema):
-        connection.execute(sa.schema.CreateSchema(schema))
+def _require_of_the_core(connection: Connection, manifest: Manifest, table: str) -> None:
+    """Raise if the plugin has made the table itself: the core reads and writes no table that can hold a trap."""
+    if connection.dialect.name == "postgresql" and not roles.of_the_core(connection, manifest.id, table):
+        message = (
+            f"{manifest.label}: its migrations make the table {table}, which is the core's to make for declared"
+            " fields; give it another name"
+        )
+        raise PluginError(message, plugin=manifest.label)
 
 
 def _add_columns(connection: Connection, manifest: Manifest, wanted: sa.Table) -> None:
@@ -139,15 +151,3 @@ def _indexes(connection: Connection, plugin: str, table: str) -> set[str | None]
     prefix = sqlite_schema_prefix(schema)
     rows = connection.exec_driver_sql(f'PRAGMA index_list("{prefix}{table}")').all()
     return {row[1].removeprefix(prefix) for row in rows}
-
-
-def _isolate_tenants(connection: Connection, table: sa.Table) -> None:
-    """Let PostgreSQL itself keep tenants apart, as on the core's tables."""
-    if connection.dialect.name != "postgresql":
-        return
-    name = table.fullname
-    condition = "tenant_id = nullif(current_setting('crm.tenant', true), '')::uuid"
-    connection.exec_driver_sql(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY")
-    connection.exec_driver_sql(f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY")
-    connection.exec_driver_sql(f"DROP POLICY IF EXISTS tenant ON {name}")
-    connection.exec_driver_sql(f"CREATE POLICY tenant ON {name} USING ({condition}) WITH CHECK ({condition})")

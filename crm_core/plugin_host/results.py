@@ -12,7 +12,9 @@ from plugin_sdk import ConvertPatch, Issue, Job, Level, Match, Patch, Score
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Check = Callable[[Any], Any]
+    from crm_core.plugin_host.budgets import Meter
+
+    Check = Callable[[Any, Meter | None], Any]
 
 
 class WrongResult(Exception):
@@ -23,27 +25,44 @@ class WrongResult(Exception):
         super().__init__(f"it returned {type(result).__qualname__}, expected is {expected}")
 
 
-def checked(hook: str, result: Any) -> Any:
-    """Return a result as the core uses it: iterables read to their end, everything of its type; None stays None."""
+def checked(hook: str, result: Any, meter: Meter | None = None) -> Any:
+    """Return a result as the core uses it: iterables read to their end, everything of its type; None stays None.
+
+    ``meter`` counts how much it is, and ends what does not end.
+    """
     if result is None:
         return None
     check = _CHECKS.get(hook)
     if check is None:
         raise WrongResult(result, "None: this hook's result is not used")
-    return check(result)
+    return check(result, meter)
 
 
-def _patch(result: Any) -> Any:
+def _patch(result: Any, meter: Meter | None) -> Any:
     if not isinstance(result, Patch) or not (_by_name(result.values) and _by_name(result.fields)):
         raise WrongResult(result, "a Patch with mappings of field names to values, or None")
-    return result
+    return _weighed(result, meter)
 
 
-def _convert_patch(result: Any) -> Any:
+def _convert_patch(result: Any, meter: Meter | None) -> Any:
     parts = ("account", "contact", "opportunity")
     if not isinstance(result, ConvertPatch) or not all(_by_name(getattr(result, part)) for part in parts):
         raise WrongResult(result, "a ConvertPatch with mappings of field names to values, or None")
+    return _weighed(result, meter)
+
+
+def _weighed(result: Any, meter: Meter | None) -> Any:
+    if meter is not None:
+        meter.weigh(result)
     return result
+
+
+def _read(result: Iterable[Any], meter: Meter | None) -> tuple[Any, ...]:
+    """Return everything that an iterable gives; the meter ends one that never ends."""
+    if meter is None or isinstance(result, list | tuple):
+        found: tuple[Any, ...] = _weighed(tuple(result), meter)
+        return found
+    return tuple(_weighed(each, meter) for each in result)
 
 
 def _by_name(values: object) -> bool:
@@ -53,11 +72,11 @@ def _by_name(values: object) -> bool:
 def _each(kind: type, fits: Callable[[Any], bool]) -> Check:
     """Return the check of a hook that answers with several values of one kind."""
 
-    def check(result: Any) -> tuple[Any, ...]:
+    def check(result: Any, meter: Meter | None) -> tuple[Any, ...]:
         expected = f"a list of {kind.__name__}, or None"
         if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
             raise WrongResult(result, expected)
-        found = tuple(result)
+        found = _read(result, meter)
         for each in found:
             if not isinstance(each, kind):
                 raise WrongResult(each, expected)
@@ -88,33 +107,33 @@ def _is_score(score: Any) -> bool:
     return named and reasons is score.reasons and all(isinstance(reason, str) for reason in reasons)
 
 
-def _score(result: Any) -> Any:
+def _score(result: Any, meter: Meter | None) -> Any:
     if not isinstance(result, Score) or not _is_score(result):
         raise WrongResult(result, "a Score with a name, a whole number and texts as reasons, or None")
-    return result
+    return _weighed(result, meter)
 
 
-def _by_record(result: Any) -> Any:
+def _by_record(result: Any, meter: Meter | None) -> Any:
     fits = isinstance(result, Mapping) and all(isinstance(key, UUID) and _by_name(own) for key, own in result.items())
     if not fits:
         raise WrongResult(result, "a mapping of record ids to mappings of field names to values, or None")
-    return result
+    return _weighed(result, meter)
 
 
-def _lines(result: Any) -> tuple[Mapping[str, Any], ...]:
+def _lines(result: Any, meter: Meter | None) -> tuple[Mapping[str, Any], ...]:
     if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
         raise WrongResult(result, "an iterator of mappings, or None")
-    found = tuple(result)
+    found = _read(result, meter)
     for line in found:
         if not _by_name(line):
             raise WrongResult(line, "an iterator of mappings with texts as keys")
     return found
 
 
-def _routes(result: Any) -> Any:
+def _routes(result: Any, meter: Meter | None) -> Any:
     from plugin_sdk.http import Route  # noqa: PLC0415 - pydantic is imported where a plugin has routes
 
-    return _each(Route, lambda _: True)(result)
+    return _each(Route, lambda _: True)(result, meter)
 
 
 _issues = _each(Issue, _is_issue)

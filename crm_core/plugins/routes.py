@@ -6,24 +6,46 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fastapi import APIRouter
-from pydantic import BaseModel, ValidationError
 
 from crm_core.errors import CrmError, InvalidInput, RecordNotFound
 from crm_core.http.openapi import Documentation
 from crm_core.http.operations import Answer, Call, add_route
+from crm_core.isolation.failures import BodyProblem
+from crm_core.isolation.route_values import answer_of, body_of
 from crm_core.plugin_api.errors import from_sdk_error
 from crm_core.plugin_host.guard import failed
-from crm_core.plugins import listing, service
+from crm_core.plugin_host.isolated import RemoteRoute
+from crm_core.plugins import listing, metrics, service
+from crm_core.plugins.resume import resume
 from plugin_sdk import SdkError
 from plugin_sdk.http import Request as PluginRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     from crm_core.records.scope import Scope
+    from plugin_sdk import Context
     from plugin_sdk.http import Route
 
+    AnyRoute: TypeAlias = Route | RemoteRoute
+
 _TAG = "plugins"
+
+
+class PluginHealth(msgspec.Struct):
+    """How a plugin does for this tenant; nothing for one that has never failed."""
+
+    breaker: str
+    since: str | None
+    until: str | None
+    recent_failures: int
+    openings: int
+    failures: int
+    hook: str | None
+    reason: str | None
+    request_id: str | None
+    failed_at: str | None
 
 
 class PluginStatus(msgspec.Struct):
@@ -37,8 +59,11 @@ class PluginStatus(msgspec.Struct):
     state: str
     sentence: str
     reason: str | None
+    tier: str | None
+    tier_reason: str | None
     enabled: bool
     settings: dict[str, Any]
+    health: PluginHealth | None
 
 
 class PluginStatusPage(msgspec.Struct):
@@ -57,6 +82,13 @@ class EnableAnswer(msgspec.Struct):
     """What the plugins had to say about enabling it."""
 
     warnings: list[str]
+
+
+class ResumeAnswer(msgspec.Struct):
+    """Whether anything was held against the plugin, and how many events have waited for it."""
+
+    resumed: bool
+    deliveries: int
 
 
 class SettingsRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,6 +110,14 @@ def _disable(scope: Scope, call: Call) -> Answer:
     return Answer.nothing()
 
 
+def _resume(scope: Scope, call: Call) -> Answer:
+    return Answer.of(resume(scope, call.path["plugin"]))
+
+
+def _metrics(scope: Scope, _: Call) -> Answer:
+    return Answer(metrics.metrics(scope).encode(), headers={"content-type": metrics.CONTENT_TYPE})
+
+
 def _settings(scope: Scope, call: Call) -> Answer:
     service.change_settings(scope, call.path["plugin"], call.body.settings)
     return Answer.nothing()
@@ -95,27 +135,44 @@ def _router() -> APIRouter:
         Documentation("disable_plugin", _TAG, "Disable for this tenant; data stays", status=204),
     )  # fmt: skip
     add_route(
+        router, "POST", "/{plugin}/resume", _resume,
+        Documentation("resume_plugin", _TAG, "Call it again after it has failed too often", answer=ResumeAnswer),
+    )  # fmt: skip
+    add_route(
         router, "PATCH", "/{plugin}/settings", _settings,
         Documentation("change_plugin_settings", _TAG, "Change some settings", body=SettingsRequest, status=204),
     )  # fmt: skip
     return router
 
 
-ROUTERS = (_router(),)
+def _metrics_router() -> APIRouter:
+    router = APIRouter(prefix="/metrics")
+    add_route(
+        router, "GET", "", _metrics,
+        Documentation("read_metrics", _TAG, "Read how plugins do, in Prometheus' text format", text=True),
+    )  # fmt: skip
+    return router
 
 
-def plugin_routers(routes: Mapping[str, Sequence[Route]]) -> list[APIRouter]:
+ROUTERS = (_router(), _metrics_router())
+
+
+def plugin_routers(routes: Mapping[str, Sequence[AnyRoute]]) -> list[APIRouter]:
     """Return a router per plugin with its own routes, below ``/x/<plugin>``."""
     routers = []
     for plugin, own in sorted(routes.items()):
         router = APIRouter(prefix=f"/x/{plugin}")
         for route in own:
-            name = f"{plugin}_{route.handler.__name__.strip('_')}"
+            handler, answer = (
+                (route.name, route.answer)
+                if isinstance(route, RemoteRoute)
+                else (route.handler.__name__, route.response)
+            )
             documentation = Documentation(
-                name,
+                f"{plugin}_{handler.strip('_')}",
                 f"plugin {plugin}",
                 route.summary,
-                plain=route.response,
+                plain=answer,
                 plain_body=route.body,
                 status=route.status,
             )
@@ -124,7 +181,7 @@ def plugin_routers(routes: Mapping[str, Sequence[Route]]) -> list[APIRouter]:
     return routers
 
 
-def _served(plugin: str, route: Route) -> Callable[[Scope, Call], Answer]:
+def _served(plugin: str, route: AnyRoute) -> Callable[[Scope, Call], Answer]:
     resource, _, action = route.permission.partition(":")
     where = f"{route.method} {route.path}"
 
@@ -133,11 +190,10 @@ def _served(plugin: str, route: Route) -> Callable[[Scope, Call], Answer]:
             message = f"plugin {plugin} is not enabled for this tenant"
             raise RecordNotFound(message, plugin=plugin)
         scope.actor.require(resource, action)
-        request = PluginRequest(call.path, dict(call.query), _model(route.body, call.raw))
+        work = _work(route, call)
         loaded = scope.hooks.tenant.registry.plugins[plugin]
         try:
-            result = scope.hooks.with_context(plugin, lambda context: route.handler(context, request))
-            content = _answer(route.response, result)
+            content: bytes = scope.hooks.with_context(plugin, work, where=where)
         except SdkError as error:
             raise from_sdk_error(loaded.label, error) from error
         except CrmError:
@@ -149,20 +205,12 @@ def _served(plugin: str, route: Route) -> Callable[[Scope, Call], Answer]:
     return serve
 
 
-def _answer(model: type[BaseModel], result: Any) -> bytes:
-    """Return what the handler returned as JSON, checked against the model the route promises."""
-    # A model's own instance too: its fields may have been set to anything since.
-    values = result.model_dump(warnings=False) if isinstance(result, BaseModel) else result
-    return model.model_validate(values).model_dump_json().encode()
-
-
-def _model(model: type[BaseModel] | None, raw: bytes) -> BaseModel | None:
-    if model is None:
-        return None
+def _work(route: AnyRoute, call: Call) -> Callable[[Context], bytes]:
+    """Return what to do for one request: in this process with the route's models, or in a worker that has them."""
+    if isinstance(route, RemoteRoute):
+        return lambda context: route.serve(context, call.path, dict(call.query), call.raw)
     try:
-        return model.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        message = f"the request body does not fit: {where.lstrip('.') or 'the whole'}: {first['msg']}"
-        raise InvalidInput(message, pointer=f"${where}") from None
+        request = PluginRequest(call.path, dict(call.query), body_of(route.body, call.raw))
+    except BodyProblem as problem:
+        raise InvalidInput(str(problem), pointer=problem.pointer) from None
+    return lambda context: answer_of(route.response, route.handler(context, request))

@@ -11,7 +11,9 @@ from crm_core.db.statements import Statement
 from crm_core.db.unit import RecordWrite
 from crm_core.errors import InvalidInput, PluginError
 from crm_core.identity.epoch import advance
+from crm_core.plugin_api import faults
 from crm_core.plugin_host.dispatch import TenantPlugins
+from crm_core.plugin_host.memory import require_untouched
 from crm_core.records.statements import insert_into
 from crm_core.records.traces import audit
 from crm_core.schema import plugin_tenant
@@ -46,9 +48,14 @@ def enable(scope: Scope, name: str, settings: Mapping[str, Any] | None) -> list[
     stored = _stored(scope, name)
     wanted = dict(settings) if settings is not None else dict(stored[1] or {}) if stored else {}
     inner = replace(scope.hooks, tenant=_with(scope.hooks.tenant, loaded, wanted))
-    warnings = inner.issues("plugin_enable", None, plugin=name, version=loaded.manifest.version_text)
-    _write(scope, name, loaded.label, enabled=True, settings=wanted)
-    inner.own("plugin_enabled", name)
+    # Of what the steps in plugin_host/install.py compare this is all that can change here: no migration runs, and
+    # neither the plugin's database role nor SQLite's authorizer lets a hook change any table's definition.
+    with require_untouched(loaded.label):
+        warnings = inner.issues("plugin_enable", None, plugin=name, version=loaded.manifest.version_text)
+        _write(scope, name, loaded.label, enabled=True, settings=wanted)
+        inner.own("plugin_enabled", name)
+    if name in scope.hooks.tenant.health:
+        faults.resume(scope, name)
     return [issue.message for _, issue in warnings]
 
 
@@ -66,7 +73,8 @@ def disable(scope: Scope, name: str) -> None:
             raise PluginError(message, plugin=name, needed_by=other)
     loaded = registry.plugins.get(name)
     if loaded is not None:
-        scope.hooks.own("plugin_disabled", name)
+        with require_untouched(loaded.label):
+            scope.hooks.own("plugin_disabled", name)
     _write(scope, name, loaded.label if loaded else name, enabled=False, settings=stored[1] or {})
 
 
@@ -100,7 +108,9 @@ def _with(tenant: TenantPlugins, loaded: LoadedPlugin, settings: Mapping[str, An
     except SettingError as error:
         message = f"{loaded.label}: {error}"
         raise InvalidInput(message, plugin=loaded.label) from error
-    return TenantPlugins(tenant.registry, tenant.fields, {**tenant.enabled, loaded.id: checked})
+    # An administrator acts on this very plugin: it is asked, however it has done so far.
+    health = {name: each for name, each in tenant.health.items() if name != loaded.id}
+    return TenantPlugins(tenant.registry, tenant.fields, {**tenant.enabled, loaded.id: checked}, health)
 
 
 def _stored(scope: Scope, name: str) -> Any:

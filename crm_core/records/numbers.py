@@ -51,7 +51,7 @@ class Numbers:
     def take(self, uow: UnitOfWork, series: str) -> str:
         """Return the next number of the series, written in its pattern."""
         if uow.connection.dialect is SQLITE:
-            first, pattern = _reserve(uow.connection, uow.tenant_id, series, 1)
+            first, pattern = _reserve(uow.for_core, uow.tenant_id, series, 1)
             return pattern.format(first)
         key = (uow.tenant_id, series)
         with self._lock:

@@ -22,12 +22,16 @@ from crm_core.schema.pipelines import campaign, campaign_member, lead, opportuni
 from crm_core.schema.plat import (
     delivery,
     epoch,
+    fingerprint,
     idempotency_key,
     import_run,
     job,
     plugin,
+    plugin_health,
     plugin_history,
     plugin_tenant,
+    plugin_trust,
+    trusted_key,
 )
 from crm_core.schema.tenancy import record, tenant
 
@@ -54,6 +58,7 @@ __all__ = [
     "epoch",
     "external_ref",
     "field_def",
+    "fingerprint",
     "fx_rate",
     "idempotency_key",
     "import_run",
@@ -68,8 +73,10 @@ __all__ = [
     "pipeline",
     "platform",
     "plugin",
+    "plugin_health",
     "plugin_history",
     "plugin_tenant",
+    "plugin_trust",
     "price",
     "price_book",
     "principal",
@@ -85,6 +92,7 @@ __all__ = [
     "tagging",
     "tenant",
     "ticket",
+    "trusted_key",
 ]
 
 RECORD_TABLES: Mapping[str, sa.Table] = MappingProxyType(

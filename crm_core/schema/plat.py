@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from crm_core.schema.columns import flag, id_column, json, moment, table, tenant_column, text
+from crm_core.schema.columns import flag, id_column, json, moment, one_of, table, tenant_column, text
 from crm_core.schema.metadata import platform
 from crm_core.schema.tenancy import tenant
 
 __all__ = [
     "delivery",
     "epoch",
+    "fingerprint",
     "idempotency_key",
     "import_run",
     "job",
     "plugin",
+    "plugin_health",
     "plugin_history",
     "plugin_tenant",
+    "plugin_trust",
+    "trusted_key",
 ]
 
 _ZERO = sa.text("0")
@@ -56,6 +60,26 @@ plugin_tenant = table(
     _tenant_exists(),
     sa.Index(None, "plugin"),
     doc="Whether a tenant uses a plugin, and with which settings.",
+)
+
+plugin_health = table(
+    platform,
+    "plugin_health",
+    tenant_column(),
+    text("plugin", required=True),
+    one_of("state", ("closed", "open", "quarantined"), doc="Whether the plugin is called: yes, not for a while, no."),
+    moment("since", required=True, doc="When it came into that state."),
+    moment("until", doc="When an open breaker lets one call through to see whether it works again."),
+    json("failures", required=True, doc="When the plugin failed lately, as texts; what counts for opening."),
+    json("openings", required=True, doc="When the breaker opened lately, as texts; what counts for quarantine."),
+    sa.Column("failed", sa.BigInteger, nullable=False, server_default=_ZERO, doc="How often it has failed in all."),
+    text("hook", doc="The hook, route or job that failed last."),
+    text("reason", doc="What it failed with, for a person to act on."),
+    text("request_id", doc="The request or job it failed in."),
+    moment("failed_at", doc="When it failed last."),
+    sa.PrimaryKeyConstraint("tenant_id", "plugin"),
+    _tenant_exists(),
+    doc="How a plugin does for a tenant; a plugin that has never failed has no row.",
 )
 
 plugin_history = table(
@@ -158,4 +182,41 @@ import_run = table(
     sa.PrimaryKeyConstraint("tenant_id", "id"),
     _tenant_exists(),
     doc="One import of a file, which can be stopped and continued.",
+)
+
+plugin_trust = table(
+    platform,
+    "plugin_trust",
+    text("plugin", required=True, doc="The plugin's id; it need not be installed yet."),
+    text("digest", required=True, doc="Of all the files of its package, as they were when it was trusted."),
+    json("files", required=True, doc="The digest of each file, so that the one that changed can be named."),
+    text("tier", required=True, doc="Where it is to run: in_process or isolated."),
+    text("trusted_by", required=True),
+    moment("trusted_at", required=True),
+    sa.PrimaryKeyConstraint("plugin"),
+    doc="An operator's word for the code of a plugin; it holds for these very files.",
+)
+
+trusted_key = table(
+    platform,
+    "trusted_key",
+    text("name", required=True, doc="Whose key it is, as shown with the plugins it signed."),
+    text("public_key", required=True, doc="The public half of an Ed25519 key, in base64."),
+    text("trusted_by", required=True),
+    moment("trusted_at", required=True),
+    sa.PrimaryKeyConstraint("name"),
+    sa.UniqueConstraint("public_key"),
+    doc="A partner whose signed plugins are trusted.",
+)
+
+fingerprint = table(
+    platform,
+    "fingerprint",
+    text("scope", required=True, doc="What it is of: core, plat, database, code, or plugin and its id."),
+    text("digest", required=True),
+    text("listing", required=True, doc="What the digest is of, one line each, so that a difference can be shown."),
+    moment("taken_at", required=True),
+    text("taken_by", required=True, doc="Who did the step it was taken after."),
+    sa.PrimaryKeyConstraint("scope"),
+    doc="What a part of the installation was like after the last step that may change it.",
 )

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["row_security"]
+__all__ = ["OPEN_TABLES", "row_security"]
 
-# Read before the tenant of a request is known, or for all tenants at once when the server starts.
-_OPEN = {"core.api_key", "plat.plugin_tenant", "plat.plugin_history"}
+OPEN_TABLES = {"core.api_key", "plat.plugin_tenant", "plat.plugin_history"}
+"""Read before the tenant of a request is known, or for all tenants at once when the server starts."""
+
 # Worked off for all tenants by one process, which says so.
-_MAINTAINED = {"core.outbox", "core.audit_pending", "plat.job", "plat.delivery"}
+_MAINTAINED = {"core.outbox", "core.audit_pending", "plat.job", "plat.delivery", "plat.plugin_health"}
 
 _SAME_TENANT = "tenant_id = nullif(current_setting('crm.tenant', true), '')::uuid"
 _MAINTENANCE = "current_setting('crm.maintenance', true) = 'on'"
@@ -25,7 +26,7 @@ def row_security(metadata: sa.MetaData) -> list[str]:
     """Give the PostgreSQL statements that turn row security on for the tables of tenants."""
     statements: list[str] = []
     for table in metadata.sorted_tables:
-        if "tenant_id" not in table.c or table.fullname in _OPEN:
+        if "tenant_id" not in table.c or table.fullname in OPEN_TABLES:
             continue
         statements += [
             f"ALTER TABLE {table.fullname} ENABLE ROW LEVEL SECURITY",

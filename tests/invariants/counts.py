@@ -1,7 +1,8 @@
 """How many calls of the database each operation costs; ``python -m tests.invariants.counts`` writes the numbers down.
 
-A call is what the connection is asked for once: on PostgreSQL one round trip, or two where a guard meets an open
-transaction; on SQLite, where nothing travels, writes that go together count once, too.
+On PostgreSQL a call is a round trip, as the driver reports it: what opens transactions and savepoints and changes
+rights travels in one of its own before the next statement, or with the commit. On SQLite, where nothing travels, it is
+what the connection is asked for once; writes that go together count once, too.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from crm_core.db.statements import POSTGRES
 from crm_core.plugin_host.discovery import discover
 from tests.support.app import run, running
 from tests.support.databases import build_sqlite_template, prepare_template
 from tests.support.postgres import PostgresServer, build_template, clone_database
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     import httpx
 
@@ -40,12 +43,34 @@ class Counting:
         self._connection, self._calls = connection, calls
 
     def __getattr__(self, name: str) -> Any:
-        if name in _CALLS:
+        if name in _CALLS and self._connection.dialect is not POSTGRES:
             self._calls[name] += 1
         return getattr(self._connection, name)
 
     def aside(self, function: Callable[[Any], Any]) -> Any:
-        return self._connection.aside(lambda inner: function(Counting(inner, self._calls)))
+        def counted(inner: Any) -> Any:
+            with counting(inner, self._calls) as counter:
+                return function(counter)
+
+        return self._connection.aside(counted)
+
+
+@contextmanager
+def counting(connection: Any, calls: Counter[str]) -> Iterator[Counting]:
+    """Give a connection that counts; PostgreSQL's driver does it itself."""
+    if connection.dialect is not POSTGRES:
+        yield Counting(connection, calls)
+        return
+
+    def note(record: Any) -> None:
+        calls[record.query] += 1
+
+    driver = connection._driver  # noqa: SLF001 - the one that knows
+    driver.add_query_logger(note)
+    try:
+        yield Counting(connection, calls)
+    finally:
+        driver.remove_query_logger(note)
 
 
 class CountingDatabase:
@@ -59,7 +84,11 @@ class CountingDatabase:
         return getattr(self._database, name)
 
     async def run(self, function: Callable[[Any], Any], **how: Any) -> Any:
-        return await self._database.run(lambda connection: function(Counting(connection, self.calls)), **how)
+        def counted(connection: Any) -> Any:
+            with counting(connection, self.calls) as counter:
+                return function(counter)
+
+        return await self._database.run(counted, **how)
 
 
 class Operation(NamedTuple):

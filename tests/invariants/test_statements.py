@@ -31,6 +31,7 @@ _EVERY_TENANT = {
     "crm_core.outbox.statements.DUE": "the relay takes what is due of all tenants and delivers it tenant by tenant",
     "crm_core.outbox.statements.DUE_AGAIN": "as DUE",
     "crm_core.outbox.statements.IN_FLIGHT": "as DUE",
+    "crm_core.plugin_host.health._OF_ALL": "an operator asks at the command line for which tenants a plugin fails",
 }
 _DECIMALS = (Money, UnitPrice, Quantity, Rate, Percent)
 _ENTITIES = pytest.mark.parametrize("entity", CATALOG.values(), ids=list(CATALOG))

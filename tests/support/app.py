@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -27,6 +28,7 @@ from crm_core.actors import system_actor
 from crm_core.app import create_app
 from crm_core.identity.tenants import furnished, make_principal_key
 from crm_core.plugin_host.install import install
+from crm_core.plugin_host.tiers import Tier
 from crm_core.plugins.service import enable
 from crm_core.runtime import opened
 from crm_core.settings import Settings
@@ -123,16 +125,21 @@ async def running(
     *,
     plugins: Sequence[Discovered] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    tier: str = "in_process",
+    install_url: str | None = None,
     **options: Any,
 ) -> AsyncIterator[RunningApp]:
     """Open an application over a migrated database, with a fresh tenant.
 
-    ``plugins`` (see ``tests.support.plugins``) are installed and enabled for it, with their ``settings`` by plugin.
+    ``plugins`` (see ``tests.support.plugins``) are installed and enabled for it, with their ``settings`` by plugin;
+    ``tier`` is where their code runs, ``install_url`` is for a database whose login may not install.
     ``options`` are those of ``Settings``. Nothing runs in the background unless a test starts it.
     """
+    wanted = Settings(database_url=url, **{"background": False, "plugin_tier": tier, **options})
+    taking = partial(install, install_url or url, plugins, core_version=__version__, actor="test", settings=wanted)
     for plugin in plugins:
-        await asyncio.to_thread(install, url, plugins, plugin.id, core_version=__version__, actor="test")
-    wanted = Settings(database_url=url, **{"background": False, **options})
+        tiers = {plugin.id: Tier(wanted.plugin_tier)} if wanted.plugin_tier != "auto" else None
+        await asyncio.to_thread(taking, plugin.id, tiers=tiers)
     async with opened(wanted, discovered=plugins) as runtime:
         tenant_id, operation = furnished("main", "Main")
         made = await runtime.run(system_actor(tenant_id), operation)

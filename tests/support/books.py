@@ -74,10 +74,13 @@ def upgrade():
         sa.Column("number", sa.Integer()),
         sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_a_chapter"),
         sa.ForeignKeyConstraint(
-            ["tenant_id", "book_id"], ["plg_books.book.tenant_id", "plg_books.book.id"], name="fk_a_chapter_book"
+            ["tenant_id", "book_id"], ["plg_books.book.tenant_id", "plg_books.book.id"], name="fk_a_chapter_book",
+            ondelete="CASCADE",
         ),
         schema="plg_books",
     )
+    op.create_index("ix_book_account", "book", ["tenant_id", "account_id"], schema="plg_books")
+    op.create_index("ix_a_chapter_book", "a_chapter", ["tenant_id", "book_id"], schema="plg_books")
 """
 _KINDS = ("text", "integer", "decimal", "money", "boolean", "date", "datetime", "json")
 FIELDS = "".join(

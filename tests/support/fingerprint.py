@@ -7,29 +7,20 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from crm_core.db.migrate import in_transaction
-from crm_core.plugin_host.core_watch import catalog
+from crm_core.plugin_host.catalogs import catalogs
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
-
-_INDEXES = """
-    SELECT c.relname, pg_get_indexdef(x.indexrelid)
-    FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('core', 'plat')
-    """
 
 
 def core_fingerprint(url: str) -> list[str]:
     """Return every object of the core's and the platform's schemas, whatever plugins there are."""
 
     def read(connection: Connection) -> list[str]:
-        found = catalog(connection, "nobody")
-        if connection.dialect.name == "postgresql":
-            found |= {tuple(map(str, row)) for row in connection.exec_driver_sql(_INDEXES)}
-        else:
-            found = {row for row in found if not row[2].startswith("plg_")}
-        assert len(found) > 50, "this is no database of the product"
-        return sorted(map(repr, found))
+        found = catalogs(connection)
+        lines = [*found["core"], *found["plat"]]
+        assert len(lines) > 50, "this is no database of the product"
+        return sorted(lines)
 
     return in_transaction(url, read, read_only=True)
 

@@ -83,7 +83,7 @@ class PostgresServer:
             raise RuntimeError(f"the test server of {binaries.directory} did not start: {report['error']}")
         text = json.dumps({**shared, **report, "app_password": secrets.token_hex(16)})
         server = cls._from_json(text, state, hold)
-        server.execute(f"CREATE ROLE {APP_ROLE} LOGIN NOSUPERUSER CREATEDB PASSWORD '{server.app_password}'")
+        server.execute(f"CREATE ROLE {APP_ROLE} LOGIN NOSUPERUSER CREATEDB CREATEROLE PASSWORD '{server.app_password}'")
         partial = state / "server.json.partial"
         partial.touch(mode=0o600)
         partial.write_text(text)

@@ -63,6 +63,11 @@ def find_server_binaries(environment: Mapping[str, str] | None = None) -> Server
     return newest_binaries([*system_directories(), *wheel_directories()])
 
 
+def wheel_binaries() -> ServerBinaries:
+    """Return the newest server inside the wheel, for tests of what differs between versions."""
+    return newest_binaries(wheel_directories())
+
+
 def newest_binaries(directories: Iterable[Path]) -> ServerBinaries:
     """Return the newest usable server of these directories, or say what was looked at and how to get one."""
     found: list[ServerBinaries] = []

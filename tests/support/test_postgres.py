@@ -93,11 +93,11 @@ def killed_afterwards() -> Iterator[list[subprocess.Popen[str]]]:
             kill(owner)
 
 
-def test_the_application_role_has_no_rights_over_the_server(postgres_url: str) -> None:
+def test_the_application_role_is_no_superuser_but_makes_databases_and_roles(postgres_url: str) -> None:
     query = """
         SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolbypassrls FROM pg_roles WHERE rolname = current_user
     """
-    assert run_sql(postgres_url, query) == [[(APP_ROLE, False, True, False, False)]]
+    assert run_sql(postgres_url, query) == [[(APP_ROLE, False, True, True, False)]]
 
 
 def test_a_wrong_password_is_refused(postgres_server: PostgresServer) -> None:

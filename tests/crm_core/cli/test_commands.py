@@ -14,20 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.commands import crm
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _CRM = [sys.executable, "-m", "crm_core.cli"]
-
-
-def crm(*arguments: str, code: int = 0, **environment: str) -> str:
-    """Run a command that must end with a code; return what it printed."""
-    done = subprocess.run(
-        [*_CRM, *arguments], env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-    return done.stdout if code == 0 else done.stdout + done.stderr
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from crm_core.db.migrate import (
     upgrade_plugin_connection,
 )
 from crm_core.db.migrations.scripts import DowngradeRefused
+from crm_core.db.roles import as_plugin_owner
 from crm_core.schema import core, platform
 from crm_core.schema.row_security import row_security
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import PostgresServer
 
-_FIRST = {"core": "core_0001", "plat": "platform_0001"}
+_FIRST = {"core": "core_0001", "plat": "platform_0002"}
 
 _LEDGER = '''
     """Points."""
@@ -172,7 +173,7 @@ def test_migrating_reports_what_it_did_and_a_second_time_does_nothing(empty_data
     url = empty_database()
     assert current(url) == {"core": None, "plat": None}
     first = migrate(url)
-    assert first.steps == (MigrationStep("core", None, "core_0001"), MigrationStep("plat", None, "platform_0001"))
+    assert first.steps == (MigrationStep("core", None, "core_0001"), MigrationStep("plat", None, "platform_0002"))
     assert first.changed
     assert current(url) == _FIRST
     before = in_transaction(url, _catalog)
@@ -228,7 +229,8 @@ def test_a_plugin_has_its_own_tables_and_history(database_url: str, loyalty: Cal
     assert current(database_url) == _FIRST
 
     def look(connection: Connection) -> tuple[set[str], set[tuple[Any, ...]]]:
-        rows = connection.exec_driver_sql("SELECT * FROM plg_loyalty.ledger")
+        with as_plugin_owner(connection, "loyalty"):
+            rows = connection.exec_driver_sql("SELECT * FROM plg_loyalty.ledger")
         return set(rows.keys()), {row for row in _catalog(connection) if "ix_ledger_points" in str(row)}
 
     columns, indexes = in_transaction(database_url, look)
@@ -240,10 +242,11 @@ def test_a_plugins_rows_hang_on_records_of_the_same_tenant(database_url: str, lo
     migrate_plugin(database_url, "loyalty", loyalty(_LEDGER))
 
     def orphan(connection: Connection) -> None:
-        connection.exec_driver_sql(
-            "INSERT INTO plg_loyalty.ledger"
-            " VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 1)"
-        )
+        with as_plugin_owner(connection, "loyalty"):
+            connection.exec_driver_sql(
+                "INSERT INTO plg_loyalty.ledger"
+                " VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 1)"
+            )
 
     with pytest.raises(sa.exc.IntegrityError):
         in_transaction(database_url, orphan)

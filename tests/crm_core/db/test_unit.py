@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, text, update
 
 from crm_core.actors import system_actor
 from crm_core.db import open_database
-from crm_core.db.statements import Statement
+from crm_core.db.rights import PluginRights
+from crm_core.db.statements import SQLITE, Statement
 from crm_core.db.unit import RecordWrite, UnitOfWork, Write
-from crm_core.errors import Conflict, DatabaseError, Duplicate, InvalidInput, ReferenceNotFound
+from crm_core.errors import Conflict, CoreTransactionLost, DatabaseError, Duplicate, InvalidInput, ReferenceNotFound
 from crm_core.schema import record, tenant
 from tests.support.app import run
 
@@ -244,3 +246,102 @@ def test_postgresql_shows_a_tenant_nothing_of_another(postgres_url: str) -> None
             await database.close()
 
     assert run(scenario()) == [1, 0, 0, 1]
+
+
+_FILL = Statement(
+    text("INSERT INTO plg_slow.t (id) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")
+)
+
+
+def lose(uow: UnitOfWork) -> None:
+    """Lose the transaction in the midst of an operation that has written something."""
+    uow.stage(RecordWrite([anchor(uow)]))
+    uow.flush()
+    connection: Any = uow.connection
+    if connection.dialect is SQLITE:
+        connection._driver.execute("ROLLBACK")  # noqa: SLF001 - what an interrupted write does
+    else:
+        with pytest.raises(DatabaseError):
+            uow.fetch(Statement(text("SELECT * FROM core.nothing")), {})
+
+
+def test_nothing_is_done_with_a_lost_transaction(database_url: str) -> None:
+    def go_on(uow: UnitOfWork) -> list[str]:
+        lose(uow)
+        told = []
+        for action in (
+            lambda: uow.fetch(COUNT, {}),
+            lambda: uow.execute(ADD, anchor(uow).values),
+            lambda: uow.execute_many(ADD, [anchor(uow).values]),
+            lambda: uow.attempt(lambda: None),
+            lambda: uow.for_core,
+            uow.commit,
+            lambda: uow.require_alive("loyalty@1.0.0", "record_validate"),
+        ):
+            with pytest.raises(CoreTransactionLost) as caught:
+                action()
+            told.append(caught.value.message)
+        uow.rollback()
+        return told
+
+    *core, named = perform(database_url, go_on)[0]
+    assert set(core) == {
+        "the transaction ended while the core ran in a service; nothing of the operation was kept, send it again"
+    }
+    assert named == (
+        "the transaction ended while loyalty@1.0.0 ran in record_validate;"
+        " nothing of the operation was kept, send it again"
+    )
+
+
+def test_a_swallowed_loss_ends_the_operation_at_its_commit(database_url: str) -> None:
+    told: list[str] = []
+
+    def swallow(uow: UnitOfWork) -> None:
+        uow.on_commit(lambda: told.append("kept"))
+        lose(uow)
+        uow.stage(RecordWrite([anchor(uow)]))  # alone it would need no transaction
+        with pytest.raises(CoreTransactionLost):
+            uow.commit()
+        uow.rollback()
+
+    assert perform(database_url, swallow, count) == [None, 0]
+    assert told == []
+
+
+def test_a_loss_inside_an_attempt_is_a_loss_outside(database_url: str) -> None:
+    def inside(uow: UnitOfWork) -> str:
+        def fails() -> None:
+            lose(uow)
+            uow.require_alive("loyalty@1.0.0", "record_validate")
+
+        uow.stage(RecordWrite([anchor(uow)]))
+        with pytest.raises(CoreTransactionLost):
+            uow.attempt(fails)
+        with pytest.raises(CoreTransactionLost):
+            uow.commit()
+        uow.rollback()
+        return "lost"
+
+    assert perform(database_url, inside, count) == ["lost", 0]
+
+
+def test_an_interrupted_write_loses_the_operation_and_says_why(sqlite_url: str) -> None:
+    def write(uow: UnitOfWork) -> str:
+        uow.stage(RecordWrite([anchor(uow)]))
+        hasty = PluginRights("slow", "slow@1.0.0", statement_ms=1)
+        with pytest.raises(CoreTransactionLost) as caught:
+            uow.attempt(lambda: uow.execute(_FILL, {}, hasty))
+        uow.rollback()
+        return caught.value.message
+
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as raw:
+        raw.execute("CREATE TABLE plg_slow__t (id INTEGER PRIMARY KEY)")
+    raw.close()
+    message, there = perform(sqlite_url, write, count)
+    assert message == (
+        "the transaction ended while slow@1.0.0 ran in a statement: plugin slow@1.0.0: a statement ran longer than"
+        " 1 ms and was stopped; read fewer rows at once, add an index in a migration, or do the work in a job;"
+        " nothing of the operation was kept, send it again"
+    )
+    assert there == 0

@@ -127,7 +127,7 @@ def test_a_lease_is_renewed_while_its_job_runs(database_url: str, monkeypatch: p
 
             database, jobs = here.runtime.database, here.runtime.jobs
 
-            async def run_for_plugin(self, *_: Any) -> None:
+            async def run_for_plugin(self, *_: Any, **__: Any) -> None:
                 while len(set(leases)) < 3:
                     leases.append((await _row(here, "steady", "account"))[1])
 

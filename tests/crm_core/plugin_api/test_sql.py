@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from crm_core.db.rights import PluginRights
 from crm_core.db.statements import POSTGRES, SQLITE
 from crm_core.plugin_api.guarded import GuardedStatement, Limits
 from plugin_sdk import NotAllowed, Rejected
@@ -104,7 +105,7 @@ def test_names_cannot_be_made_to_stay_as_they_are(dialect: Dialect) -> None:
 
 
 def test_a_parameter_of_the_plugin_does_not_become_the_tenant() -> None:
-    limits = Limits.of(type("P", (), {"label": "books@1", "id": "books"}), _TENANT)  # type: ignore[arg-type]
+    limits = Limits.of(PluginRights("books", "books@1"), _TENANT)
     mine = sa.bindparam("crm_tenant_of_plugin", UUID(int=8), sa.Uuid())
     prepared = GuardedStatement(sa.select(BOOK.c.id).where(BOOK.c.account_id == mine), limits).on(SQLITE)
     assert prepared.bind({}) == [_TENANT.hex, UUID(int=8).hex]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FAILING = """\
 import asyncio
+from greenlet import GreenletExit
 from plugin_sdk import Issue, Patch, Rejected, hookimpl
 
 class Mute(Exception):
@@ -32,6 +33,9 @@ class Mute(Exception):
 
 def _raise(error):
     raise error
+
+def _deep():
+    return _deep()
 
 CASES = {
     "dict": lambda: {"name": "x"},
@@ -42,6 +46,10 @@ CASES = {
     "interrupt": lambda: _raise(KeyboardInterrupt()),
     "stop": lambda: next(iter(())),
     "cancelled": lambda: _raise(asyncio.CancelledError()),
+    "deep": lambda: _deep(),
+    "memory": lambda: _raise(MemoryError()),
+    "generator": lambda: _raise(GeneratorExit()),
+    "greenlet": lambda: _raise(GreenletExit()),
     "rejected": lambda: _raise(Rejected([Issue("no", "not like this", "name")])),
     "silent": lambda: _raise(Rejected([])),
 }
@@ -67,6 +75,10 @@ _FAILURES = {
     "interrupt": "record_before_write: KeyboardInterrupt: ",
     "stop": "record_before_write: StopIteration: ",
     "cancelled": "record_before_write: CancelledError: ",
+    "deep": "record_before_write: RecursionError: maximum recursion depth exceeded",
+    "memory": "record_before_write: MemoryError: ",
+    "generator": "record_before_write: GeneratorExit: ",
+    "greenlet": "record_before_write: GreenletExit: ",
     "text": "record_validate: WrongResult: it returned str, expected is a list of Issue",
     "issue": "record_validate: WrongResult: it returned Issue, expected is a list of Issue",
     "number": "record_validate: WrongResult: it returned int, expected is a list of Issue",
@@ -79,7 +91,7 @@ def test_every_failure_names_the_plugin_and_stores_nothing(database_url: str, ma
     wild = make_plugin("wild", _FAILING, "".join(f'[hooks.{hook}]\nrecord_types = ["account"]\n' for hook in hooks))
 
     async def scenario() -> None:
-        async with running(database_url, plugins=[wild]) as app:
+        async with running(database_url, plugins=[wild], breaker_failures=100) as app:
             client = app.client()
             for name, told in _FAILURES.items():
                 answer = await client.post("/accounts", json={"name": name})

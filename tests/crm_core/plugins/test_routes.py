@@ -57,7 +57,7 @@ def test_plugin_routes_are_guarded_checked_and_documented(database_url: str, mak
     shop = make_plugin("shop", _ROUTES, _MANIFEST)
 
     async def scenario() -> None:
-        async with running(database_url, plugins=[shop]) as app:
+        async with running(database_url, plugins=[shop], breaker_failures=100) as app:
             client = app.client()
             outcomes: dict[str, tuple[int, str | None, str]] = {
                 "good": (201, None, ""),
@@ -66,7 +66,7 @@ def test_plugin_routes_are_guarded_checked_and_documented(database_url: str, mak
                 "lying": (500, "hook_failed", "plugin shop@1.0.0 failed in POST /cases/{case}: ValidationError"),
                 "nothing": (500, "hook_failed", "plugin shop@1.0.0 failed in POST /cases/{case}: ValidationError"),
                 "error": (500, "hook_failed", "plugin shop@1.0.0 failed in POST /cases/{case}: ZeroDivisionError"),
-                "exit": (500, "hook_failed", "plugin shop@1.0.0 failed in its own work: SystemExit: 4"),
+                "exit": (500, "hook_failed", "plugin shop@1.0.0 failed in POST /cases/{case}: SystemExit: 4"),
                 "stop": (500, "hook_failed", "plugin shop@1.0.0 failed in POST /cases/{case}: StopIteration"),
                 "rejected": (422, "refused", "not today"),
                 "missing": (404, "not_found", "no such shelf"),

@@ -24,7 +24,7 @@ def test_every_table_of_a_tenant_is_behind_the_wall_except_these() -> None:
     tables = {table.fullname for table in [*core.sorted_tables, *platform.sorted_tables] if "tenant_id" in table.c}
     assert tables - walled == {"core.api_key", "plat.plugin_tenant", "plat.plugin_history"}
     maintained = {statement.split()[4] for statement in statements if statement.startswith("CREATE POLICY maintenance")}
-    assert maintained == {"core.outbox", "core.audit_pending", "plat.job", "plat.delivery"}
+    assert maintained == {"core.outbox", "core.audit_pending", "plat.job", "plat.delivery", "plat.plugin_health"}
 
 
 def test_a_statement_sees_and_writes_its_own_tenant_only(postgres_url: str) -> None:

@@ -1,0 +1,55 @@
+"""Every row of a database outside the attacking plugin's own, read past the core."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Rows = dict[str, frozenset[str]]
+_OWN = "plg_attacker"
+_TABLES = """
+    SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND (n.nspname IN ('core', 'plat') OR n.nspname LIKE 'plg\\_%') ORDER BY 1
+"""
+
+
+def all_rows(url: str, other_tenant: str) -> Rows:
+    """Return the rows of every table as JSON texts; of the attacker's own tables only another tenant's."""
+    read = _of_sqlite(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else asyncio.run(_of_postgres(url))
+    return {
+        table: frozenset(row for row in rows if not table.startswith(_OWN) or other_tenant in row)
+        for table, rows in read.items()
+        if "alembic_version" not in table
+    }
+
+
+def _of_sqlite(file: str) -> Mapping[str, list[str]]:
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    try:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        names = [name for (name,) in connection.execute(query)]
+        return {name: [_text(row) for row in connection.execute(f'SELECT * FROM "{name}"')] for name in names}  # noqa: S608 - as below
+    finally:
+        connection.close()
+
+
+async def _of_postgres(url: str) -> Mapping[str, list[str]]:
+    connection = await asyncpg.connect(url)
+    try:
+        names = [row[0] for row in await connection.fetch(_TABLES)]
+        return {name: [_text(row) for row in await connection.fetch(f"SELECT * FROM {name}")] for name in names}  # noqa: S608 - the catalog's own names
+    finally:
+        await connection.close()
+
+
+def _text(row: Iterable[object]) -> str:
+    # SQLite keeps ids as 32 digits.
+    return json.dumps([value.hex if isinstance(value, UUID) else str(value) for value in row])

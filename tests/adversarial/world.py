@@ -1,0 +1,174 @@
+"""A real server with two tenants, the attacker and its victim, watched from outside."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from plugin_sdk.testing.command import Command, clean_environment
+from plugin_sdk.testing.process import ServerProcess
+from tests.adversarial.judge import Outcome, changed_rows, missing_rows, read_secrets
+from tests.adversarial.plugin import FACTS, write_attacker, write_victim
+from tests.adversarial.rows import all_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from tests.adversarial.corpus import Attack
+
+_OTHERS = "secret-of-the-other-tenant"
+_HOST = "host-secret"
+_SECONDS = 15.0
+
+
+@dataclass
+class World:
+    """One server, restarted when an attack has ended or stopped it."""
+
+    command: Command
+    look: str
+    folder: Path
+    facts: dict[str, str] = field(default_factory=dict)
+    key: str = ""
+    process: ServerProcess | None = None
+    target: str = "Target"
+    client: httpx.Client = field(default_factory=httpx.Client)
+
+    def start(self) -> Self:
+        """Serve, and connect a client of the attacked tenant."""
+        self.process = ServerProcess(self.command, 0)
+        url, _ = self.process.address()
+        self.client.close()
+        headers = {"authorization": f"Bearer {self.key}"}
+        self.client = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=_SECONDS)
+        return self
+
+    def stop(self) -> None:
+        """End the server, whatever state it is in."""
+        self.client.close()
+        if self.process is not None:
+            self.process.end()
+
+    def attack(self, attack: Attack) -> Outcome:
+        """Let the plugin attack while an account is created, and compare the world with before."""
+        self._post("/plugins/attacker/resume")
+        before = self._rows()
+        answer = self._post("/accounts", {"name": f"{attack.at}:{attack.id}"})
+        harms: list[str] = []
+        if answer is None:
+            harms.append("no answer")
+        accepted = answer is not None and answer.is_success
+        text = answer.text if answer is not None else ""
+        after = self._rows()
+        harms += self._next_request()
+        harms += changed_rows(before, after, accepted=accepted)
+        if answer is not None and accepted:
+            record_id = answer.json()["id"].replace("-", "")
+            harms += missing_rows(before, after, "core." if "core.account" in after else "", record_id)
+        harms += read_secrets(
+            text, (_OTHERS, "secret-of-the-victim", _HOST, self.command.environment["CRM_DATABASE_URL"])
+        )
+        if "no answer" in harms or "the server is gone" in harms:
+            self.stop()
+            self.start()
+        return Outcome(attack.id, answer.status_code if answer is not None else None, text, tuple(harms))
+
+    def _next_request(self) -> Iterator[str]:
+        """Ask for something ordinary, and write something ordinary."""
+        name = f"ordinary {secrets.token_hex(4)}"
+        seen = self._get(f"/accounts/{self.facts['own_account']}")
+        made = self._post("/accounts", {"name": name})
+        if seen is None or made is None:
+            yield "the server is gone"
+        elif seen.status_code != httpx.codes.OK or seen.json()["name"] != self.target:
+            yield f"the next read answers {seen.status_code}"
+            # Harm is told once, not by every attack that follows.
+            self.target = seen.json().get("name", "")
+        elif made.status_code != httpx.codes.CREATED or made.json()["name"] != name:
+            yield f"the next write answers {made.status_code}"
+        else:
+            self.client.delete(f"/accounts/{made.json()['id']}")
+
+    def _rows(self) -> Any:
+        return all_rows(self.look, self.facts["other_tenant"].replace("-", ""))
+
+    def _get(self, path: str) -> httpx.Response | None:
+        try:
+            return self.client.get(path)
+        except httpx.HTTPError:
+            return None
+
+    def _post(self, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response | None:
+        try:
+            return self.client.post(path, json=body or {})
+        except httpx.HTTPError:
+            return None
+
+
+@contextmanager
+def opened(folder: Path, url: str, look: str, **settings: str) -> Iterator[World]:
+    """Prepare database and packages and serve; ``look`` is the URL of an administrator of the database."""
+    site = folder / "site"
+    site.mkdir()
+    write_attacker(site)
+    write_victim(site)
+    (folder / "host").write_text(_HOST, encoding="utf-8")
+    environment = clean_environment(
+        PYTHONPATH=str(site),
+        CRM_DATABASE_URL=url,
+        CRM_BACKGROUND="false",
+        CRM_REFRESH_SECONDS="0",
+        **settings,
+    )
+    command = Command((sys.executable, "-m", "crm_core.cli"), environment)
+    world = World(command, look, folder)
+    try:
+        _furnish(world)
+        yield world
+    finally:
+        world.stop()
+
+
+def _furnish(world: World) -> None:
+    command = world.command
+    main, other = command.json("init"), command.json("tenant", "create", "other", "--name", "Other")
+    for plugin in ("attacker", "victim"):
+        command.run("plugin", "install", plugin)
+    world.key = other["api_key"]
+    _enable(world, "other", {})
+    there = _create(world, {"name": _OTHERS}, {"name": "keeper of secrets"}, {"name": "keeper of notes"})
+    world.key = main["api_key"]
+    _enable(world, "main", {})
+    here = _create(world, {"name": "Target"}, {"name": "keeper of secrets"})
+    world.facts = dict.fromkeys(FACTS, "") | {
+        "other_tenant": other["tenant_id"],
+        "other_account": there[0],
+        "other_note": there[2],
+        "other_body": _OTHERS,
+        "own_account": here[0],
+        "database_file": command.environment["CRM_DATABASE_URL"].removeprefix("sqlite:///"),
+        "host_file": str(world.folder / "host"),
+    }
+    _enable(world, "main", world.facts)
+    world.start()
+
+
+def _enable(world: World, tenant: str, facts: Mapping[str, str]) -> None:
+    options = [text for name, value in facts.items() if value for text in ("--set", f"{name}={value}")]
+    world.command.run("plugin", "enable", "attacker", "--tenant", tenant, *options)
+    world.command.run("plugin", "enable", "victim", "--tenant", tenant)
+
+
+def _create(world: World, *accounts: Mapping[str, Any]) -> list[str]:
+    world.start()
+    try:
+        answers = [world.client.post("/accounts", json=account) for account in accounts]
+        return [answer.raise_for_status().json()["id"] for answer in answers]
+    finally:
+        world.stop()

@@ -1,7 +1,9 @@
 """What statements may do on SQLite, decided by SQLite itself while it prepares them: its authorizer calls a policy.
 
-A policy is put in place by ``set_authorizer``, which makes SQLite prepare again whatever was prepared under another
-one. It must never look at a flag instead: the driver keeps prepared statements, and those ask nobody.
+One callback stays in place, the ``Gate``, and asks the policy of the rights that hold. The driver keeps prepared
+statements, and those ask nobody: whoever changes the policy must see to it that no statement runs under another one
+than it was prepared under (see ``sqlite.SqliteConnection``). ``set_authorizer`` would see to that, too, but it makes
+SQLite prepare every statement again.
 
 SQLite asks before it reads or writes each table, naming the trigger or view it does so for, and calls what foreign keys
 imply by the same names: reading the key of the row referred to, deleting the rows that refer.
@@ -10,6 +12,7 @@ imply by the same names: reading the key of the row referred to, deleting the ro
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from crm_core.db import denials
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from crm_core.db.rights import PluginRights
     from crm_core.errors import CrmError
 
-__all__ = ["CorePolicy", "Denial", "PluginPolicy", "Policy"]
+__all__ = ["NEVER", "CorePolicy", "Denial", "Gate", "PluginPolicy", "Policy"]
+
+NEVER = float("inf")
 
 _READ, _SELECT, _FUNCTION, _RECURSIVE = (
     sqlite3.SQLITE_READ,
@@ -97,6 +102,25 @@ class Policy:
     def refusal(self, text: str) -> CrmError:
         """Return the error for the statement that was refused last."""
         raise NotImplementedError
+
+
+class Gate:
+    """What SQLite calls: it asks the policy in place, and whether the running statement's time is over."""
+
+    __slots__ = ("deadline", "policy")
+
+    def __init__(self, policy: Policy) -> None:
+        """Begin with a policy and without a limit of time."""
+        self.policy = policy
+        self.deadline = NEVER
+
+    def __call__(self, action: int, one: str | None, two: str | None, database: str | None, inner: str | None) -> int:
+        """Answer whether an action is allowed."""
+        return self.policy(action, one, two, database, inner)
+
+    def is_late(self) -> bool:
+        """Tell whether the running statement has to be stopped."""
+        return time.monotonic() > self.deadline
 
 
 class CorePolicy(Policy):

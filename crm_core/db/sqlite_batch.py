@@ -43,7 +43,7 @@ class SingleFileImpl(SQLiteImpl):
                 )
 
 
-@compiles(RenameTable, "sqlite")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(RenameTable, "sqlite")
 def _rename_table(element: RenameTable, compiler: SQLiteDDLCompiler, **_kw: Any) -> str:
     """Name the schema in the new name, too; Alembic leaves it out."""
     old = alter_table(compiler, element.table_name, element.schema)

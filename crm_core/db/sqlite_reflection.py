@@ -43,27 +43,27 @@ class SingleFileReflection(SQLiteDialect_pysqlite):
         """Look for a table by the name it has in the file."""
         return connection.exec_driver_sql(_HAS_TABLE, (_physical(schema, table_name),)).first() is not None
 
-    def get_table_names(self, connection: Connection, schema: str | None = None, **_kw: Any) -> list[str]:
+    def get_table_names(self, connection: Connection, schema: str | None = None, **_kw: Any) -> list[str]:  # type: ignore[override]
         """Return the tables of a schema."""
         names = connection.exec_driver_sql(_TABLES).scalars().all()
         return [table for owner, table in map(logical_name, names) if owner == (schema or "core")]
 
-    def get_view_names(self, connection: Connection, schema: str | None = None, **_kw: Any) -> list[str]:
+    def get_view_names(self, connection: Connection, schema: str | None = None, **_kw: Any) -> list[str]:  # type: ignore[override]
         """There are no views."""
         del connection, schema
         return []
 
-    def get_temp_table_names(self, connection: Connection, **_kw: Any) -> list[str]:
+    def get_temp_table_names(self, connection: Connection, **_kw: Any) -> list[str]:  # type: ignore[override]
         """There are no temporary tables."""
         del connection
         return []
 
-    def get_temp_view_names(self, connection: Connection, **_kw: Any) -> list[str]:
+    def get_temp_view_names(self, connection: Connection, **_kw: Any) -> list[str]:  # type: ignore[override]
         """There are no temporary views."""
         del connection
         return []
 
-    def get_foreign_keys(
+    def get_foreign_keys(  # type: ignore[override]
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[dict[str, Any]]:
         """Return a table's references with the schemas they lead to."""
@@ -73,7 +73,7 @@ class SingleFileReflection(SQLiteDialect_pysqlite):
             key["referred_schema"], key["referred_table"] = logical_name(key["referred_table"])
         return keys
 
-    def get_indexes(
+    def get_indexes(  # type: ignore[override]
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[dict[str, Any]]:
         """Return a table's indexes by their declared names; those of keys only if asked for."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 POSTGRES: Dialect = _asyncpg.dialect()  # type: ignore[no-untyped-call]
 SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
+MARK = "/*{}*/"
+"""What a plugin's statement begins with on SQLite; the number stands for its rights, and no text brings its own."""
 
 
 class Prepared:
@@ -34,7 +36,7 @@ class Prepared:
         """Take what SQLAlchemy has compiled for the dialect."""
         # Lists given with the construct itself (``column.in_([…])``) are spelled out here, one parameter each.
         expanded = compiled.construct_expanded_state(compiled.params)
-        self.text = sqlite_text(expanded.statement) if dialect is SQLITE else expanded.statement
+        self.text = _unmarked(sqlite_text(expanded.statement)) if dialect is SQLITE else expanded.statement
         processors = {**compiled._bind_processors, **expanded.processors}  # noqa: SLF001 - no public name
         defaults = expanded.parameters
         self._binders = tuple((name, processors.get(name), defaults[name]) for name in expanded.positiontup or ())
@@ -96,6 +98,12 @@ class Statement:
             compiled = self.construct.compile(dialect=dialect, column_keys=self.columns)  # type: ignore[attr-defined]
             prepared = self._prepared[id(dialect)] = Prepared(compiled, dialect)
         return prepared
+
+
+def _unmarked(text: str) -> str:
+    if text.startswith("/*"):
+        raise ValueError(f"a statement begins with a comment: {text[:60]!r}; put it behind the first word")
+    return text
 
 
 @lru_cache(maxsize=1024)

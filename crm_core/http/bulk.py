@@ -81,7 +81,7 @@ def _one(
 def _decoded(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
     try:
         operation = decoder.decode(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         message = f"the operation does not fit: {error}"
         raise InvalidInput(message) from None
     if (operation.create is None) == (operation.update is None):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from crm_core.records.scope import Scope
 
-_ETAG = re.compile(r'(W/)?"(?P<version>\d+)"')
+# As many digits as every version has, and never more than int() takes.
+_ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,18})"')
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MOST_WARNINGS = 10
 _encode = msgspec.json.Encoder().encode
@@ -165,6 +166,9 @@ def _decode(decoder: msgspec.json.Decoder[Any] | None, raw: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"the request body is not JSON: {error}"
         raise MalformedRequest(message) from None
+    except RecursionError:
+        message = "the request body nests too many lists and objects in each other; send a flatter one"
+        raise InvalidInput(message, pointer="$") from None
 
 
 def _version(request: Request) -> int | None:

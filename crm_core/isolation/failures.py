@@ -97,7 +97,8 @@ def _is_issue(issue: Any) -> bool:
     """Tell whether a value from the other process is an issue that people can be shown."""
     if not isinstance(issue, Issue) or not isinstance(issue.level, Level):
         return False
-    return isinstance(issue.code, str) and isinstance(issue.message, str) and isinstance(issue.field, str | None)
+    texts: tuple[object, ...] = (issue.code, issue.message, issue.field or "")
+    return all(isinstance(text, str) for text in texts)
 
 
 def _issues(error: Rejected) -> Tree:

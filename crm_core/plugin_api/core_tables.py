@@ -84,7 +84,8 @@ def selected(table: Any, quote: Callable[[str], str], refuse: Refuse, *, on_sqli
 
 def locks_core(statement: sa.Select[Any]) -> bool:
     """Tell whether what a SELECT locks could be rows of core tables."""
-    wanted: Iterable[Any] = statement._for_update_arg.of or statement.get_final_froms()  # noqa: SLF001 - no public name
+    lock: Any = statement._for_update_arg  # noqa: SLF001 - no public name
+    wanted: Iterable[Any] = lock.of or statement.get_final_froms()
     roots = [each.table if isinstance(each, sa.ColumnClause) else each for each in wanted]
     return any(is_core(element) for root in roots for element in visitors.iterate(root))
 

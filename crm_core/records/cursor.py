@@ -33,7 +33,7 @@ def decode(sorts: Sequence[Sort], cursor: str) -> list[Any]:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         position = msgspec.json.decode(raw, type=_Position)
-    except (ValueError, binascii.Error, msgspec.MsgspecError):
+    except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
         message = "the cursor cannot be read; use next_cursor of an answer as it is, or leave it out"
         raise InvalidInput(message, parameter="cursor") from None
     if position.sort != _signature(sorts) or len(position.values) != len(sorts):

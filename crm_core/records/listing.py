@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 _MOST_STATEMENTS = 1024
+# Not isdigit(): that is true of "²", and of more digits than int() takes.
+_SMALL_NUMBER = re.compile(r"[0-9]{1,6}")
 _statements: dict[tuple[Any, ...], Statement] = {}
 
 
@@ -60,7 +63,7 @@ def parse_limit(text: Any) -> int:
     """Return the number of rows a page may have."""
     if text is None:
         return DEFAULT_LIMIT
-    value = int(text) if str(text).isdigit() else 0
+    value = int(text) if _SMALL_NUMBER.fullmatch(str(text)) else 0
     if not 1 <= value <= MAX_LIMIT:
         message = f"limit={text}: write a number from 1 to {MAX_LIMIT}"
         raise InvalidInput(message, parameter="limit")

@@ -107,7 +107,8 @@ class _Scaled(_Native):
         if not value.is_finite():
             message = f"{name} cannot hold {value}: give a finite number"
             raise ValueError(message)
-        if abs(value) > self.limit:
+        # Not abs(): that computes, and overflows with an exponent beyond Python's own limit.
+        if value.copy_abs() > self.limit:
             message = f"{name} cannot hold {value}: the limit is {self.limit} either side of zero"
             raise ValueError(message)
         try:

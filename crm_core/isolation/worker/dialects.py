@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import types
 from sqlalchemy.dialects import registry
@@ -33,11 +33,11 @@ class RemotePostgreSQL(PGDialect_asyncpg):
     supports_server_side_cursors = False
     # The host's connection gives JSON as text.
     supports_native_json_deserialization = False
-    execution_ctx_cls = PGExecutionContext
-    colspecs: ClassVar = {**PGDialect_asyncpg.colspecs, types.JSON: JSON}
+    execution_ctx_cls = PGExecutionContext  # type: ignore[assignment]
+    colspecs: Any = {**PGDialect_asyncpg.colspecs, types.JSON: JSON}  # noqa: RUF012 - SQLAlchemy declares it per instance
 
     @classmethod
-    def import_dbapi(cls) -> ModuleType:  # type: ignore[override]
+    def import_dbapi(cls) -> ModuleType:
         """Use the driver without a database."""
         return driver
 
@@ -48,7 +48,7 @@ class RemotePostgreSQL(PGDialect_asyncpg):
         self.default_schema_name = "public"
         self._backslash_escapes = False
 
-    def on_connect(self) -> None:  # type: ignore[override]
+    def on_connect(self) -> None:
         """Set nothing up: the host has."""
 
     def do_rollback(self, dbapi_connection: Any) -> None:
@@ -66,7 +66,7 @@ class RemoteSQLite(SingleFileDialect):
     supports_statement_cache = True
 
     @classmethod
-    def import_dbapi(cls) -> ModuleType:  # type: ignore[override]
+    def import_dbapi(cls) -> ModuleType:
         """Use the driver without a database."""
         return driver
 

@@ -6,10 +6,11 @@ It has what SQLAlchemy asks of a driver (PEP 249) and no more. A module can be s
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Execute = Callable[[str, Any], Mapping[str, Any]]
 
@@ -116,7 +117,7 @@ class Cursor:
     def execute(self, text: str, values: Sequence[Any] | Mapping[str, Any] | None = None) -> Cursor:
         """Let the host execute a statement."""
         try:
-            answer = self._connection.send(text, dict(values) if hasattr(values, "keys") else list(values or ()))
+            answer = self._connection.send(text, dict(values) if isinstance(values, Mapping) else list(values or ()))
         except Exception as error:
             raise DatabaseError(str(error)) from error
         columns = answer["columns"]

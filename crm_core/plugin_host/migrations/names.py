@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from sqlglot import exp
 
 from crm_core.db.names import plugin_schema, sqlite_schema_prefix
 from crm_core.db.sqlite_reflection import logical_name
 from crm_core.plugin_host.migrations.refusal import Forbidden
 from crm_core.schema import RECORD_TABLES, core
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 __all__ = ["Names"]
 
@@ -86,5 +84,11 @@ class Names:
 
     def _of(self, node: exp.Table) -> tuple[str, str]:
         """Return schema and name of a table as both databases would say it."""
-        *schema, name = (self.spelled(part) for part in node.parts)
+        *schema, name = (self.spelled(_identifier(part)) for part in node.parts)
         return logical_name(name) if self.on_sqlite and not schema else (".".join(schema), name)
+
+
+def _identifier(part: object) -> exp.Identifier:
+    if not isinstance(part, exp.Identifier):
+        raise Forbidden(f"name a table by {part}", "write its schema and its name")
+    return part

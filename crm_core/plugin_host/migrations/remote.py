@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    Serve = Callable[[str, Any], dict[str, Any]]
+    Serve = Callable[[object, Any], dict[str, Any]]
 
 __all__ = ["serve"]
 
@@ -27,7 +27,7 @@ def serve(connection: Connection, label: str) -> Serve:
     columns with their types' numbers, the rows, and how many rows were changed.
     """
 
-    def execute(text: str, values: Any) -> dict[str, Any]:
+    def execute(text: object, values: Any) -> dict[str, Any]:
         if not isinstance(text, str):
             message = f"{label}: its worker sent something else than a statement; the migration was given up"
             raise PluginError(message, plugin=label)

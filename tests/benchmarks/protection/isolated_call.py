@@ -52,9 +52,18 @@ def _record() -> Record:
     now = dt.datetime.now(dt.UTC)
     values = {
         **{name: new_id() for name in ("id", "owner_id", "parent_id")},
-        **{"version": 3, "created_at": now, "updated_at": now, "deleted_at": None, "employees": 120},
-        **{"name": "A", "legal_name": "A Limited", "currency": "EUR", "revenue": Decimal("12345.6789")},
-        **{"website": "https://example.com/about", "language": "en", "description": "x" * 600},
+        "version": 3,
+        "created_at": now,
+        "updated_at": now,
+        "deleted_at": None,
+        "employees": 120,
+        "name": "A",
+        "legal_name": "A Limited",
+        "currency": "EUR",
+        "revenue": Decimal("12345.6789"),
+        "website": "https://example.com/about",
+        "language": "en",
+        "description": "x" * 600,
     }
     return Record("account", new_id(), 3, MappingProxyType(values), MappingProxyType({}))
 

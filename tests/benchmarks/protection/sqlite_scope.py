@@ -1,10 +1,9 @@
 """What a plugin's rights cost on SQLite: the same statements with the core's rights and with a plugin's.
 
-Run it on a quiet machine: ``python tests/benchmarks/protection/sqlite_scope.py [rounds]``. A scope is what ``ctx.sql``
-does: become the plugin, one statement, become the core; ``driver`` is the driver alone, without any policy. Each case
-ends with a statement of the core, which SQLite has to prepare again after each change of the policy: that is most of
-what a scope costs. Rounds are interleaved, so that a machine that slows down slows all of them; medians are printed, in
-microseconds.
+Run it on a quiet machine: ``python tests/benchmarks/protection/sqlite_scope.py``. A scope is what ``ctx.sql`` does: a
+savepoint around a write, the plugin's rights, one statement, the core's rights, and then a statement of the core, which
+pays for what the change of rights has cost. The same without a scope is asked by a connection without any policy.
+Rounds are interleaved, so that a machine that slows down slows all of them; medians are printed, in microseconds.
 """
 
 from __future__ import annotations
@@ -15,12 +14,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from crm_core.db.rights import PluginRights
 from crm_core.db.sqlite import SqliteConnection
 from crm_core.db.statements import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _ROUNDS = 31
 _CALLS = 1_000
@@ -34,75 +37,67 @@ CREATE TABLE plg_loyalty__t (
 INSERT INTO record VALUES ('t', 'r', 'account');
 INSERT INTO plg_loyalty__t VALUES ('t', 'a', 'r', 1);
 """
-_OF_CORE = "SELECT record_type FROM record WHERE tenant_id = 't' AND id = 'r'"
-_READ = "SELECT points FROM plg_loyalty__t WHERE tenant_id = 't' AND id = 'a'"
-_WRITE = "UPDATE plg_loyalty__t SET points = points + 1 WHERE tenant_id = 't' AND id = 'a'"
+_OF_CORE = Statement(text("SELECT record_type FROM record WHERE tenant_id = 't' AND id = 'r'"))
+_READ = Statement(text("SELECT points FROM plg_loyalty__t WHERE tenant_id = 't' AND id = 'a'"))
+_WRITE = Statement(text("UPDATE plg_loyalty__t SET points = points + 1 WHERE tenant_id = 't' AND id = 'a'"))
 
 
-def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else _ROUNDS
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "crm.db"
-        with sqlite3.connect(path) as raw:
-            raw.executescript(_TABLES)
-        raw.close()
-        cases = _cases(path)
-        times = {name: [] for name in cases}
-        for _ in range(rounds + 1):
-            for name, case in cases.items():
+def _free(path: Path) -> SqliteConnection:
+    """Return a connection that refuses nothing and never looks whose statement it runs."""
+    connection = SqliteConnection(path, read_only=False)
+    connection._driver.set_authorizer(None)  # noqa: SLF001 - there is no other door
+    connection._driver.set_progress_handler(None, 1)  # noqa: SLF001 - as above
+    return connection
+
+
+def _cases(connection: SqliteConnection, rights: PluginRights | None) -> Mapping[str, Callable[[], object]]:
+    """Return what is measured; every case leaves the core's rights and an open transaction behind."""
+
+    def read() -> None:
+        connection.become(rights)
+        connection.fetch(_READ, {})
+        connection.become(None)
+        connection.fetch(_OF_CORE, {})
+
+    def write() -> None:
+        connection.savepoint("sp1")
+        connection.become(rights)
+        connection.execute(_WRITE, {})
+        connection.release("sp1")
+        connection.become(None)
+        connection.fetch(_OF_CORE, {})
+
+    return {"a read, then the core": read, "a write in a savepoint, then the core": write}
+
+
+def _measure(path: Path) -> list[tuple[str, float, float]]:
+    """Return per case the microseconds without and with a scope."""
+    times: dict[tuple[str, PluginRights | None], list[float]] = {}
+    for _ in range(_ROUNDS):
+        for rights in (None, _RIGHTS):
+            connection = SqliteConnection(path, read_only=False) if rights else _free(path)
+            connection.begin()
+            for name, case in _cases(connection, rights).items():
+                case()
                 started = time.perf_counter()
                 for _ in range(_CALLS):
                     case()
-                times[name].append((time.perf_counter() - started) / _CALLS * 1e6)
-    medians = {name: statistics.median(each[1:]) for name, each in times.items()}
-    print(f"{'case':<44}{'µs':>8}{'scope':>8}")
-    for name, median in medians.items():
-        base = medians.get(name.replace("as the plugin", "as the core"))
-        cost = "" if base is None or base == median else f"{median - base:8.1f}"
-        print(f"{name:<44}{median:8.1f}{cost:>8}")
+                times.setdefault((name, rights), []).append((time.perf_counter() - started) / _CALLS * 1e6)
+            connection.rollback()
+            connection.close()
+    medians = {key: statistics.median(each) for key, each in times.items()}
+    return [(name, median, medians[name, _RIGHTS]) for (name, rights), median in medians.items() if rights is None]
 
 
-def _cases(path):
-    """Return what is measured; every case leaves the core's rights and an open transaction behind."""
-    connection = SqliteConnection(path, read_only=False)
-    # Rights over the plugin's tables for nobody: the baseline asks the driver itself.
-    driver = sqlite3.connect(path, isolation_level=None)
-    reading, writing, core = (Statement(text(each)) for each in (_READ, _WRITE, _OF_CORE))
-    connection.begin()
-
-    def switch():
-        connection.become(_RIGHTS)
-        connection._install(_RIGHTS)  # noqa: SLF001 - become alone waits for a statement
-        connection.become(None)
-        connection._install(None)  # noqa: SLF001 - as above
-
-    def scoped(call, statement):
-        connection.become(_RIGHTS)
-        call(statement, {})
-        connection.become(None)
-        connection.fetch(core, {})
-
-    def attempted():
-        connection.savepoint("sp1")
-        connection.become(_RIGHTS)
-        connection.execute(writing, {})
-        connection.release("sp1")
-        connection.become(None)
-        connection.fetch(core, {})
-
-    def plain(sql):
-        connection._driver.execute(sql).fetchall()  # noqa: SLF001 - without the policy's names
-        connection.fetch(core, {})
-
-    del driver, plain
-    return {
-        "enter and leave, nothing else": switch,
-        "one statement of the core": lambda: connection.fetch(core, {}),
-        "scope with a read, then the core": lambda: scoped(connection.fetch, reading),
-        "scope with a write, then the core": lambda: scoped(connection.execute, writing),
-        "scope with a write in a savepoint, then core": attempted,
-    }
+def _main(folder: Path) -> None:
+    path = folder / "crm.db"
+    raw = sqlite3.connect(path)
+    raw.executescript(_TABLES)
+    raw.close()
+    for name, without, scoped in _measure(path):
+        sys.stdout.write(f"{name:<40}{without:7.1f} µs, in a scope {scoped:7.1f} µs: {scoped - without:+6.1f} µs\n")
 
 
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as place:
+        _main(Path(place))

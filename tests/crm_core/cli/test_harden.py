@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 def test_hardening_puts_up_every_wall_and_makes_a_login(postgres_server: PostgresServer, postgres_url: str) -> None:
     database = postgres_url.partition("?")[0].rpartition("/")[2]
     superuser, name = postgres_server.superuser_url(database), f"crm_login_{secrets.token_hex(6)}"
-    environment = {"CRM_DATABASE_URL": superuser, "CRM_LOGIN_PASSWORD": "chosen"}
-    text = crm("harden", "--login", name, **environment)
+    text = crm("harden", "--login", name, CRM_DATABASE_URL=superuser, CRM_LOGIN_PASSWORD="chosen")  # noqa: S106 - of this test
     assert "stands   functions: dangerous functions are revoked from the public\n" in text
     assert text.endswith(f"login {name} for the server's URL, its password shown only now: chosen\n")
     made = json.loads(crm("harden", "--login", name, "--json", CRM_DATABASE_URL=superuser, CRM_LOGIN_PASSWORD=""))

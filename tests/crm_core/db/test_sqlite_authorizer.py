@@ -249,8 +249,8 @@ def test_a_kept_write_does_not_let_a_read_reach_further(connection: SqliteConnec
             ask(connection, "SELECT id FROM record")
 
 
-def test_the_driver_would_run_a_kept_statement_if_the_policy_were_a_flag(path: Path) -> None:
-    """Show the trap, so that nobody makes a flag of the policy."""
+def test_the_driver_would_run_a_kept_statement_if_two_rights_shared_a_text(path: Path) -> None:
+    """Show the trap, so that nobody takes the marks away."""
     allowed = [True]
     raw = sqlite3.connect(path)
     raw.set_authorizer(lambda *_: sqlite3.SQLITE_OK if allowed[0] else sqlite3.SQLITE_DENY)

@@ -51,3 +51,11 @@ def test_without_the_permission_every_row_is_denied(client: BlockingClient) -> N
 
     assert [result["status"] for result in answer.json()["results"]] == [403]
     assert client.get("/accounts").json()["data"] == []
+
+
+def test_a_row_that_is_not_text_is_reported(client: BlockingClient) -> None:
+    content = b'{"operations": [{"create": {"name": "\xff"}}, {"create": {"name": "x"}}]}'
+
+    answer = client.run(client.http.post("/accounts/bulk", content=content))
+
+    assert [result["status"] for result in answer.json()["results"]] == [422, 201]

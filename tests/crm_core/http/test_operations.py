@@ -50,9 +50,20 @@ def test_a_body_over_the_limit_is_refused(database_url: str) -> None:
 def test_an_unreadable_if_match_is_refused(client: BlockingClient) -> None:
     made = client.made("/accounts", {"name": "x"})
 
-    answer = client.patch(f"/accounts/{made['id']}", {"name": "y"}, if_match="7")
+    for text in ("7", '"-1"', '"' + "9" * 5000 + '"'):
+        answer = client.patch(f"/accounts/{made['id']}", {"name": "y"}, if_match=text)
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+
+
+def test_lists_in_lists_without_end_are_refused(client: BlockingClient) -> None:
+    nested = b"[" * 100_000 + b"]" * 100_000
+    content = b'{"name": "x", "plugins": {"a": {"b": ' + nested + b"}}}"
+
+    answer = client.run(client.http.post("/accounts", content=content))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert "nests" in answer.json()["detail"]
 
 
 def test_request_ids_go_through_and_rubbish_does_not(client: BlockingClient) -> None:

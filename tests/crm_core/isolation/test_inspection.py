@@ -25,7 +25,7 @@ def test_only_marked_functions_are_found_with_their_arguments_in_order() -> None
 
     [found] = _found(score=_marked(score), other=print, value=3, score_class=Implementation)
     assert (found.attribute, found.hook, found.arguments) == ("score", "score", ("record", "ctx"))
-    assert not (found.wraps or found.ordered or found.asynchronous)
+    assert (found.wraps, found.ordered, found.asynchronous) == (False, False, False)
 
 
 def test_options_that_the_contract_refuses_are_seen() -> None:

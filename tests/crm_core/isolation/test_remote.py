@@ -89,7 +89,7 @@ def test_whatever_a_worker_does_the_operation_fails_whole_and_the_next_one_works
     database_url: str, make_plugin: MakePlugin
 ) -> None:
     plugin = make_plugin("wild", _crashing(), _DECLARED)
-    options = {"hook_wall_ms": 300.0, "hook_payload_bytes": 300_000, "breaker_failures": 1000}
+    options: dict[str, Any] = {"hook_wall_ms": 300.0, "hook_payload_bytes": 300_000, "breaker_failures": 1000}
 
     async def scenario() -> dict[str, str]:
         told = {}

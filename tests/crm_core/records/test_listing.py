@@ -100,6 +100,8 @@ def test_filters(client: BlockingClient) -> None:
         ({"sort": "name,name"}, "named twice"),
         ({"limit": "0"}, "1 to 500"),
         ({"limit": "501"}, "1 to 500"),
+        ({"limit": "²"}, "1 to 500"),
+        ({"limit": "9" * 5000}, "1 to 500"),
         ({"cursor": "rubbish"}, "cannot be read"),
         ({"version[gt]": "many"}, "version = 'many'"),
         ({"created_at[gt]": "yesterday"}, "created_at = 'yesterday'"),
@@ -123,8 +125,9 @@ def test_a_cursor_belongs_to_its_sort(client: BlockingClient) -> None:
     answer = client.get("/accounts", sort="-name", limit=1, cursor=cursor)
 
     assert (answer.status_code, answer.json()["parameter"]) == (422, "cursor")
-    forged = base64.urlsafe_b64encode(b'["name,id",[1,2]]').decode()
-    assert client.get("/accounts", sort="name", cursor=forged).status_code == 422
+    for text in ('["name,id",[1,2]]', '["name,id",[' + "[" * 3000 + "]" * 3000 + "]]"):
+        forged = base64.urlsafe_b64encode(text.encode()).decode()
+        assert client.get("/accounts", sort="name", cursor=forged).status_code == 422
 
 
 def test_scopes_own_and_team_show_what_they_say(database_url: str) -> None:

@@ -37,3 +37,14 @@ def test_nul_characters_are_refused_in_values_and_keys(value: str) -> None:
 @pytest.mark.parametrize("value", ["null", "\\u0000", "1e5", "1234567890123456", None, 0.1, 1e-7, 9007199254740991.0])
 def test_what_only_looks_suspicious_is_kept(value: object) -> None:
     assert load_json(dump_json(value)) == value
+
+
+@pytest.mark.parametrize("inmost", ["x", 0.5, "\\u0000"])
+def test_a_hundred_lists_and_objects_in_each_other_are_kept_and_more_are_refused(inmost: object) -> None:
+    for wrap in (lambda value: [value], lambda value: {"a": value}, lambda value: {"first": 0.5, "then": value}):
+        value = inmost
+        for _ in range(100):
+            value = wrap(value)
+        assert load_json(dump_json(value)) == value
+        with pytest.raises(ValueError, match="100 lists and objects in each other at most"):
+            dump_json(wrap(value))

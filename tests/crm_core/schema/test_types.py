@@ -150,7 +150,7 @@ def test_numbers_that_are_not_exact_are_refused_the_same_way_on_both(type_: type
     for value in (too_fine, Decimal("1E-999999")):
         with pytest.raises(ValueError, match=rf"the limit is {type_.scale} decimal places; round it first"):
             bind(value)
-    for large in (type_.limit + type_.step, -type_.limit - type_.step, Decimal("1E+999999"), 10**30):
+    for large in (type_.limit + type_.step, -type_.limit - type_.step, Decimal("1E+999999999"), 10**30):
         with pytest.raises(ValueError, match=rf"the limit is {type_.limit} either side of zero"):
             bind(large)
 

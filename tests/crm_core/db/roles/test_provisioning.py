@@ -32,6 +32,7 @@ SELECT DISTINCT n.nspname, pg_get_userbyid(c.relowner) FROM pg_class c JOIN pg_n
 WHERE n.nspname IN ('core', 'plat')
 UNION SELECT nspname, pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname IN ('core', 'plat')
 """
+_ORDERED = sa.select(BOOK.c.title).order_by(BOOK.c.title)
 _BOOKS = """
 SELECT c.relname, pg_get_userbyid(c.relowner) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'plg_books' AND c.relkind = 'r' ORDER BY 1
@@ -56,7 +57,7 @@ def ask(url: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
 
 def prefix(url: str) -> str | None:
     roles = in_transaction(url, in_use, read_only=True)
-    return roles and roles.prefix
+    return roles.prefix if roles else None
 
 
 def test_core_and_platform_belong_to_their_owner_and_serve_the_application(place: Place) -> None:
@@ -135,7 +136,8 @@ def test_plugins_from_before_there_were_roles_get_theirs(
         async def scenario() -> list[Any]:
             async with library(late.url, plugin) as app:
                 await as_plugin(app, fill)
-                return await as_plugin(app, lambda ctx: ctx.sql.rows(sa.select(BOOK.c.title).order_by(BOOK.c.title)))
+                titles: list[Any] = await as_plugin(app, lambda ctx: ctx.sql.rows(_ORDERED))
+                return titles
 
         assert [row["title"] for row in run(scenario())] == ["empty", "Ünïcode '"]
 

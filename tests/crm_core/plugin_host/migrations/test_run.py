@@ -100,10 +100,11 @@ def test_values_of_every_kind_come_and_go(database_url: str, tmp_path: Path, way
 
 
 def test_rows_are_moved_between_own_tables(database_url: str, tmp_path: Path, way: str) -> None:
-    move = ROWS + (
+    move = ROWS + (  # noqa: S608 - of this test
         'op.create_table("u", sa.Column("tenant_id", sa.Uuid()), sa.Column("n", sa.Integer()), schema=SCHEMA)\n'
         'op.execute("INSERT INTO plg_a.u (tenant_id, n) SELECT tenant_id, n * 2 FROM plg_a.t WHERE n > 1")\n'
-        "op.execute(\"UPDATE plg_a.t SET name = coalesce((SELECT 'has' FROM plg_a.u AS u WHERE u.n = plg_a.t.n + 1), 'none')\")\n"
+        "has = \"(SELECT 'has' FROM plg_a.u AS u WHERE u.n = plg_a.t.n + 1)\"\n"
+        "op.execute(f\"UPDATE plg_a.t SET name = coalesce({has}, 'none')\")\n"
         "names = op.get_bind().execute(sa.select(t.c.name).order_by(t.c.n)).scalars().all()\n"
         'assert names == ["none", "none", "has"], names\n'
         "numbers = op.get_bind().execute(sa.text('SELECT n FROM plg_a.u ORDER BY n')).scalars().all()\n"
@@ -137,9 +138,8 @@ def test_tables_are_changed_and_looked_at(database_url: str, tmp_path: Path, way
     assert any(name.endswith("ix_new") for name in objects(database_url))
 
 
-BATCH = (
-    ROWS
-    + """\
+BATCH = f"""\
+{ROWS}
 with op.batch_alter_table("t", schema=SCHEMA) as batch:
     batch.alter_column("n", type_=sa.BigInteger(), nullable=False)
     batch.add_column(sa.Column("more", sa.Text(), server_default="m"))
@@ -148,8 +148,7 @@ with op.batch_alter_table("t", schema=SCHEMA) as batch:
     batch.create_unique_constraint("uq_t_n", ["tenant_id", "n"])
 rows = op.get_bind().execute(sa.text("SELECT n, more FROM plg_a.t ORDER BY n")).all()
 assert [tuple(row) for row in rows] == [(1, "m"), (2, "m"), (3, "m")], rows
-"""
-)
+"""  # noqa: S608 - of this test
 
 
 def test_batch_alter_table_works_on_both_databases(database_url: str, tmp_path: Path, way: str) -> None:

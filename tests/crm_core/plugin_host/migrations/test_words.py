@@ -36,8 +36,8 @@ def test_a_statement_is_what_its_first_words_say(words: list[str], said: str) ->
     assert kind(words) == said
 
 
-@given(st.text(st.sampled_from("SELECT '\"$-/*;:\\?()[]E1a\n\x00é"), max_size=40), st.booleans())
-@example("SELECT 1 '", False)
+@given(text=st.text(st.sampled_from("SELECT '\"$-/*;:\\?()[]E1a\n\x00é"), max_size=40), on_sqlite=st.booleans())
+@example(text="SELECT 1 '", on_sqlite=False)
 def test_nothing_but_a_refusal_comes_of_any_text(text: str, on_sqlite: bool) -> None:  # noqa: FBT001 - given
     try:
         plain = read(text, on_sqlite=on_sqlite).text

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What one process needs to know; every value can be set as ``CRM_<NAME>`` in the environment."""
 
-    database_url: str = "sqlite:///crm.db"
+    # It may hold a password, which is nobody's who sees settings printed.
+    database_url: str = field(default="sqlite:///crm.db", repr=False)
     pool_size: int = 16
     max_body_bytes: int = 8 * 1024 * 1024
     refresh_seconds: float = 0.5
@@ -35,10 +36,10 @@ class Settings:
     def from_environment(cls, **overrides: object) -> Settings:
         """Read the environment; an override that is not None wins over it."""
         values: dict[str, object] = {}
-        for field in fields(cls):
-            raw = os.environ.get(f"CRM_{field.name.upper()}")
+        for each in fields(cls):
+            raw = os.environ.get(f"CRM_{each.name.upper()}")
             if raw is not None:
-                values[field.name] = _convert(field.name, raw, type(field.default))
+                values[each.name] = _convert(each.name, raw, type(each.default))
         values.update({name: value for name, value in overrides.items() if value is not None})
         return cls(**values)  # type: ignore[arg-type]
 

@@ -56,14 +56,22 @@ def with_runtime(database: str | None, work: Callable[[Runtime], Awaitable[T]]) 
 def require_migrated(settings: Settings) -> None:
     """End the command if the database is not there or not at this version's schema."""
     from crm_core.db.migrate import LOCATIONS, current, script_directory
+    from crm_core.db.urls import shown
+    from crm_core.errors import CrmError
 
-    at = current(settings.database_url)
+    url = shown(settings.database_url)
+    try:
+        at = current(settings.database_url)
+    except CrmError as error:
+        fail(error.message, ExitCode.ENVIRONMENT)
+    except OSError as error:
+        fail(f"the server of {url} does not answer: {error}", ExitCode.ENVIRONMENT)
     heads = {schema: script_directory(location).get_current_head() for schema, location in LOCATIONS.items()}
     if not any(at.values()):
-        fail(f"{settings.database_url} has no CRM database yet; run crm init", ExitCode.ENVIRONMENT)
+        fail(f"{url} has no CRM database yet; run crm init", ExitCode.ENVIRONMENT)
     if at != heads:
         fail(
-            f"{settings.database_url} is at schema {at}, this version needs {heads}; run crm migrate",
+            f"{url} is at schema {at}, this version needs {heads}; run crm migrate",
             ExitCode.ENVIRONMENT,
         )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Controls"]
 
 _BEGIN = "BEGIN"
+_LOCAL = "SET LOCAL "
 # Before the rights change: until PostgreSQL 18 a trigger that was put off would run with those of its last moment.
 _SETTLE = "SET CONSTRAINTS ALL IMMEDIATE"
 
@@ -86,7 +87,9 @@ class Controls:
         """Return what commits the transaction; None if nothing was ever said in it."""
         if self._unsaid:
             return None
-        return "; ".join([*self._waiting, "COMMIT"])
+        # The end of the transaction takes role and settings back; whoever holds them now is whose work is settled.
+        said = (command for command in self._waiting if not command.startswith(_LOCAL))
+        return "; ".join([*said, "COMMIT"])
 
     def rolling_back(self) -> str | None:
         """Return what rolls the transaction back; None if there is none, or nothing was ever said in it."""
@@ -121,6 +124,6 @@ def _entering(rights: PluginRights | None, roles: Roles | None) -> tuple[str, ..
         role = roles and roles.plugin(rights.plugin)
         settings = (f"{rights.statement_ms:d}", f"{rights.lock_ms:d}", f"{quoted(rights.schema)}, pg_temp")
     # The role first: a savepoint opened later must not bring back the rights from before.
-    taking = (f"SET LOCAL ROLE {quoted(role)}",) if role else ()
+    taking = (f"{_LOCAL}ROLE {quoted(role)}",) if role else ()
     names = ("statement_timeout", "lock_timeout", "search_path")
-    return (*taking, *(f"SET LOCAL {name} TO {value}" for name, value in zip(names, settings, strict=True)))
+    return (*taking, *(f"{_LOCAL}{name} TO {value}" for name, value in zip(names, settings, strict=True)))

@@ -20,7 +20,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from crm_core.db import roles
+from crm_core.db import roles, urls
 from crm_core.db.names import plugin_schema
 from crm_core.db.roles import plugins as plugin_roles
 from crm_core.db.roles.session import acting_as, as_plugin_owner, driver_text, sqlstate
@@ -59,7 +59,6 @@ LOCATIONS = {
 """Where the revisions of the product's own schemas are, in the order they run in."""
 
 _SQLITE = "sqlite:///"
-_POSTGRESQL = "postgresql://"
 # Any number will do as long as every version uses this one: it is what migrations of one database queue for.
 _LOCK = 7_205_759_403_792_794
 # Long enough for a busy server's transactions to end, short enough not to make its writers queue behind us.
@@ -224,6 +223,9 @@ def in_transaction(url: str, function: Callable[[Connection], T], *, read_only: 
 
     A `read_only` function waits for nobody and keeps nobody waiting.
     """
+    problem = urls.problem_of(url)
+    if problem is not None:
+        raise MigrationFailed(problem)
     if url.startswith(_SQLITE):
         engine = sqlite_engine(url.removeprefix(_SQLITE), read_only=read_only)
         try:
@@ -231,11 +233,7 @@ def in_transaction(url: str, function: Callable[[Connection], T], *, read_only: 
                 return function(connection)
         finally:
             engine.dispose()
-    if url.startswith(_POSTGRESQL):
-        return _run_to_end(_in_postgresql_transaction(url, function, read_only=read_only))
-    raise MigrationFailed(
-        f"database URL {url!r}: write {_SQLITE}<file> or {_POSTGRESQL}<user>:<password>@<host>/<database>"
-    )
+    return _run_to_end(_in_postgresql_transaction(url, function, read_only=read_only))
 
 
 def _run_to_end(work: Coroutine[Any, Any, T]) -> T:

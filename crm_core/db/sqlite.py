@@ -68,9 +68,9 @@ class SqliteConnection:
         self.rights: PluginRights | None = None
         self._begun = False
         self._savepoints: list[tuple[str, PluginRights | None]] = []
-        self._core = CorePolicy()
-        self._sides: dict[PluginRights | None, tuple[Policy, str]] = {None: (self._core, "")}
-        self._gate = Gate(self._core)
+        core = CorePolicy()
+        self._sides: dict[PluginRights | None, tuple[Policy, str]] = {None: (core, "")}
+        self._gate = Gate(core)
         self._entered: PluginRights | None = None
         self._mark = ""
         self._driver.set_authorizer(self._gate)
@@ -212,10 +212,9 @@ class SqliteConnection:
         self._driver.execute(command)
 
     def _enter(self, rights: PluginRights | None) -> None:
-        side = self._sides.get(rights)
-        if side is None:
-            side = self._sides[rights] = (PluginPolicy(rights), MARK.format(len(self._sides)))
-        self._gate.policy, self._mark = side
+        if rights is not None and rights not in self._sides:
+            self._sides[rights] = (PluginPolicy(rights), MARK.format(len(self._sides)))
+        self._gate.policy, self._mark = self._sides[rights]
         self._gate.deadline = NEVER
         self._entered = rights
 

@@ -58,6 +58,10 @@ class Prepared:
             for name, converter, default in self._binders
         ]
 
+    def own_values(self) -> list[tuple[str, Any]]:
+        """Return the construct's own values with the names of their parameters."""
+        return [(name, value) for name, _, value in self._binders]
+
     def with_values(self, values: Mapping[str, Any]) -> Prepared:
         """Return the same statement with other values of its own."""
         other = copy(self)

@@ -36,9 +36,15 @@ def add_bulk(router: APIRouter, entity: Entity) -> None:
         [("create", entity.create_type | None, None), ("update", change_type | None, None)],
         forbid_unknown_fields=True,
     )
-    limited = Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_OPERATIONS)]
-    request = msgspec.defstruct(f"{name}BulkRequest", [("operations", limited)], forbid_unknown_fields=True)
-    shown = msgspec.defstruct(f"{name}Bulk", [("operations", list[operation])])  # type: ignore[valid-type]
+    limits = msgspec.Meta(min_length=1, max_length=MAX_OPERATIONS)
+    request = msgspec.defstruct(
+        f"{name}BulkRequest", [("operations", Annotated[list[msgspec.Raw], limits])], forbid_unknown_fields=True
+    )
+    shown = msgspec.defstruct(
+        f"{name}Bulk",
+        [("operations", Annotated[list[operation], limits])],  # type: ignore[valid-type]
+        forbid_unknown_fields=True,
+    )
     result = msgspec.defstruct(
         f"{name}BulkResult",
         [

@@ -53,11 +53,11 @@ def document(route: Documentation, path: str, *, write: bool) -> dict[str, Any]:
     ]
     parameters += [dict(each) for each in route.query]
     if route.if_match:
-        parameters.append(_header("If-Match", "The ETag the change is based on; a record that moved on answers 409."))
+        text = "The ETag the change is based on; a record that moved on answers 409."
+        parameters.append(_header("If-Match", text, pattern=r'^(\*|(W/)?"[0-9]{1,18}")$'))
     if route.idempotent:
-        parameters.append(
-            _header("Idempotency-Key", "Sent again with the same request, it answers the same and does nothing.")
-        )
+        text = "Sent again with the same request, it answers the same and does nothing."
+        parameters.append(_header("Idempotency-Key", text, minLength=1, maxLength=200))
     extra: dict[str, Any] = {"security": [{"apiKey": []}], "responses": _responses(route)}
     if parameters:
         extra["parameters"] = parameters
@@ -71,8 +71,9 @@ def _path_schema(name: str) -> dict[str, str]:
     return {"type": "string", "format": "uuid"} if name == "id" or name.endswith("_id") else {"type": "string"}
 
 
-def _header(name: str, text: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+def _header(name: str, text: str, **limits: Any) -> dict[str, Any]:
+    schema = {"type": "string", **limits}
+    return {"name": name, "in": "header", "required": False, "description": text, "schema": schema}
 
 
 def _responses(route: Documentation) -> dict[str, Any]:

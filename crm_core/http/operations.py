@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from crm_core.db.unit import new_request_id
+from crm_core.db.values import is_unicode
 from crm_core.errors import InvalidInput, MalformedRequest, PayloadTooLarge
 from crm_core.http.idempotency import HEADER as IDEMPOTENCY_KEY
 from crm_core.http.idempotency import KeyInUse, remembered
@@ -164,11 +165,33 @@ def _decode(decoder: msgspec.json.Decoder[Any] | None, raw: bytes) -> Any:
         message = f"the request body does not fit: {text}"
         raise InvalidInput(message, pointer=where) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        broken = _half_pair(raw)
+        if broken is not None:
+            message = f"the request body does not fit: half of a surrogate pair is no character - at `{broken}`"
+            raise InvalidInput(message, pointer=broken) from None
         message = f"the request body is not JSON: {error}"
         raise MalformedRequest(message) from None
     except RecursionError:
         message = "the request body nests too many lists and objects in each other; send a flatter one"
         raise InvalidInput(message, pointer="$") from None
+
+
+def _half_pair(raw: bytes) -> str | None:
+    """Return where a body has text that JSON can write and nothing can keep; None if it is no JSON at all."""
+    try:
+        left = [("$", json.loads(raw))]
+    except (ValueError, RecursionError):
+        return None
+    while left:
+        where, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{where}.{name}" if is_unicode(name) else where, each) for name, each in value.items()]
+            value = "".join(value)
+        elif isinstance(value, list):
+            left += [(f"{where}[{place}]", each) for place, each in enumerate(value)]
+        if isinstance(value, str) and not is_unicode(value):
+            return where
+    return None
 
 
 def _version(request: Request) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from fastapi.responses import Response
 from crm_core.errors import CrmError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import FastAPI, Request
     from starlette.exceptions import HTTPException
 
@@ -47,7 +50,15 @@ def answer_problem(error: CrmError, request_id: str) -> Response:
     headers = {"x-request-id": request_id}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    return Response(_encode(problem_of(error, request_id)), error.status, headers, MEDIA_TYPE)
+    return Response(_content(problem_of(error, request_id)), error.status, headers, MEDIA_TYPE)
+
+
+def _content(problem: Mapping[str, Any]) -> bytes:
+    """Return a problem as JSON; an error may repeat what is no Unicode, of a plugin for one."""
+    try:
+        return _encode(problem)
+    except UnicodeEncodeError:
+        return json.dumps(problem, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
 
 def install(app: FastAPI) -> None:

@@ -51,6 +51,11 @@ class HostContext(Context, Protocol):
         """What the call may use."""
         ...
 
+    @property
+    def stored_settings(self) -> Mapping[str, Any]:
+        """The plugin's settings as they are kept: another mapping once they have changed."""
+        ...
+
     def in_thread(self, function: Callable[[], Any]) -> Any:
         """Run something that waits, while other requests go on."""
         ...

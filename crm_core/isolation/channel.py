@@ -16,6 +16,7 @@ LARGEST = 8 * 2**20
 """The most bytes one frame may have."""
 
 _HEADER = struct.Struct("!I")
+_TIME = struct.Struct("@ll")
 _NOW = int(socket.MSG_DONTWAIT)  # the enum member costs half a microsecond per call
 _FIRST = 2**14  # most frames fit; asking for more costs time
 _MORE = 2**18
@@ -42,11 +43,16 @@ class FrameTooLarge(ChannelError):
 class Channel:
     """One end. It serves one caller at a time; ``close`` from another thread wakes a caller that waits.
 
-    Deadlines are moments of ``time.monotonic()``; None waits for ever.
+    Deadlines are moments of ``time.monotonic()``; None waits for ever. ``moment`` is how many seconds ``receive_soon``
+    waits; the kernel rounds it up to a few milliseconds.
     """
 
-    def __init__(self, sock: socket.socket, *, largest: int = LARGEST) -> None:
+    def __init__(self, sock: socket.socket, *, largest: int = LARGEST, moment: float | None = None) -> None:
         sock.settimeout(None)
+        if moment is not None:
+            # The kernel's own timeout: a frame that comes soon costs one system call, and wakes this thread where the
+            # other process has just run. A look before the wait would cost more than the wait.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIME.pack(0, int(moment * 1_000_000)))
         self._socket = sock
         self._largest = largest
         self._buffer = bytearray()
@@ -79,14 +85,23 @@ class Channel:
 
     def receive(self, deadline: float | None = None) -> bytes:
         """Return the next frame; after a timeout what came of it is kept, and this may be called again."""
-        if not self._buffer:
-            data = self._read(_FIRST, deadline)
-            # One whole frame, the usual case, never sees the buffer.
-            if len(data) >= _HEADER.size and len(data) - _HEADER.size == _HEADER.unpack_from(data)[0]:
-                self._check(len(data) - _HEADER.size)
-                return data[_HEADER.size :]
-            self._buffer += data
-        return self._receive_buffered(deadline)
+        frame = self._buffered() if self._buffer else self._first(self._read(_FIRST, deadline))
+        while frame is None:
+            self._buffer += self._read(_MORE, deadline)
+            frame = self._buffered()
+        return frame
+
+    def receive_soon(self) -> bytes | None:
+        """Return the next frame if it comes within the channel's ``moment``, else None: ``receive`` goes on waiting."""
+        if self._buffer:
+            return self._buffered()
+        try:
+            data = self._receive(_FIRST)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise ChannelClosed(_GONE) from error
+        return self._first(data)
 
     def fileno(self) -> int:
         """Return the socket's descriptor, -1 once closed."""
@@ -103,17 +118,30 @@ class Channel:
             message = f"a frame of {size} bytes was announced, above the cap of {self._largest}"
             raise FrameTooLarge(message)
 
-    def _receive_buffered(self, deadline: float | None) -> bytes:
+    def _first(self, data: bytes) -> bytes | None:
+        """Return the frame that these bytes are, or put them into the buffer."""
+        if not data:
+            raise ChannelClosed(_GONE)
+        size = len(data) - _HEADER.size
+        # One whole frame, the usual case, never sees the buffer.
+        if size >= 0 and size == _HEADER.unpack_from(data)[0]:
+            self._check(size)
+            return data[_HEADER.size :]
+        self._buffer += data
+        return self._buffered()
+
+    def _buffered(self) -> bytes | None:
+        """Take a whole frame out of the buffer, if one is in it."""
         buffer = self._buffer
-        while True:
-            if len(buffer) >= _HEADER.size:
-                end = _HEADER.size + _HEADER.unpack_from(buffer)[0]
-                self._check(end - _HEADER.size)
-                if len(buffer) >= end:
-                    frame = bytes(memoryview(buffer)[_HEADER.size : end])
-                    del buffer[:end]
-                    return frame
-            buffer += self._read(_MORE, deadline)
+        if len(buffer) < _HEADER.size:
+            return None
+        end = _HEADER.size + _HEADER.unpack_from(buffer)[0]
+        self._check(end - _HEADER.size)
+        if len(buffer) < end:
+            return None
+        frame = bytes(memoryview(buffer)[_HEADER.size : end])
+        del buffer[:end]
+        return frame
 
     def _send_rest(self, data: memoryview, sent: int, deadline: float | None) -> None:
         try:
@@ -127,15 +155,18 @@ class Channel:
             self._half_sent = 0 < sent < len(data)
 
     def _read(self, most: int, deadline: float | None) -> bytes:
-        if deadline is not None:
-            self._wait(self._readable, deadline)
-        try:
-            data = self._receive(most)
-        except OSError as error:
-            raise ChannelClosed(_GONE) from error
-        if not data:
-            raise ChannelClosed(_GONE)
-        return data
+        while True:
+            if deadline is not None:
+                self._wait(self._readable, deadline)
+            try:
+                data = self._receive(most)
+            except BlockingIOError:  # the moment of the socket is over, the deadline is not
+                continue
+            except OSError as error:
+                raise ChannelClosed(_GONE) from error
+            if not data:
+                raise ChannelClosed(_GONE)
+            return data
 
     def _wait(self, poll: select.poll, deadline: float | None) -> None:
         if self._socket.fileno() < 0:

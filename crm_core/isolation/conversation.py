@@ -12,7 +12,8 @@ from crm_core.isolation import protocol
 from crm_core.isolation.channel import ChannelClosed, ChannelTimeout, FrameTooLarge
 from crm_core.isolation.failures import failure_of
 from crm_core.isolation.pool import WorkerFailed, ending
-from crm_core.isolation.values import DecodeError, decode, from_tree, to_tree
+from crm_core.isolation.shapes import to_argument
+from crm_core.isolation.values import DecodeError, decode, from_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     Serve = Callable[[str, list[Any]], Any]
     Log = Callable[[int, str], None]
 
-_IN_PLACE_SECONDS = 0.005
+_IN_PLACE_SECONDS = 0.004
 """How long a call may hold up the event loop altogether; what it needs beyond that it waits for in a thread."""
+_IN_PLACE_BYTES = 2**15
+"""What fits into the buffers of a socket whose other end has read what was sent before."""
 _SLICE_SECONDS = 0.05
 """How often the CPU time of a worker is looked at."""
 _SEND_SECONDS = 2.0
@@ -53,6 +56,7 @@ class Conversation:
         self._meter = meter
         self._elsewhere = elsewhere
         self._wall = meter.budget.wall_ms / 1000
+        self._in_place = min(_IN_PLACE_SECONDS, self._wall / 2)
         self._spent = 0.0
         self._cpu_before: float | None = None
         self._lines = 0
@@ -61,11 +65,17 @@ class Conversation:
         """Send the question; raises Unsendable where there is nobody to hear it."""
         try:
             for piece in protocol.pieces(frame):
-                self._channel.send(piece, time.monotonic() + _SEND_SECONDS)
+                self._send(piece)
         except (ChannelClosed, FrameTooLarge) as error:
             raise Unsendable(str(error)) from None
         except ChannelTimeout:
             raise WorkerFailed("its worker did not take the question") from None
+
+    def _send(self, piece: bytes) -> None:
+        if len(piece) <= _IN_PLACE_BYTES:
+            self._channel.send(piece, time.monotonic() + _IN_PLACE_SECONDS)
+        else:
+            self._elsewhere(lambda: self._channel.send(piece, time.monotonic() + _SEND_SECONDS))
 
     def answer(self, serve: Serve, log: Log) -> Any:
         """Return what was asked for: a value, or the frame ``Described`` or ``Failed``."""
@@ -97,7 +107,7 @@ class Conversation:
         answer: protocol.FromHost
         arguments = [_decoded(from_tree, each) for each in frame.arguments]
         try:
-            answer = protocol.Reply(to_tree(serve(frame.kind, arguments)))
+            answer = protocol.Reply(to_argument(serve(frame.kind, arguments)))
         except Exception as error:
             if self._meter.ending is not None:
                 # The operation itself is over: nothing the plugin could still do would count.
@@ -117,13 +127,11 @@ class Conversation:
 
     def _receive(self) -> Any:
         started = time.monotonic()
-        left = self._wall - self._spent
         try:
-            try:
-                in_place = min(_IN_PLACE_SECONDS - self._spent, left)
-                data = self._channel.receive(started + in_place) if in_place > 0 else self._wait(started + left)
-            except ChannelTimeout:
-                data = self._wait(started + left)
+            # A plugin may send lines and questions without end: only the first milliseconds pass in place.
+            data = self._channel.receive_soon() if self._spent < self._in_place else None
+            if data is None:
+                data = self._wait(started + self._wall - self._spent)
             return protocol.from_worker(data)
         except ChannelClosed:
             raise self._gone() from None

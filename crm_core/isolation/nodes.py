@@ -52,6 +52,7 @@ CLASSES: tuple[type[Any], ...] = (
 FIELDS: tuple[tuple[str, ...], ...] = tuple(
     getattr(each, "_fields", None) or tuple(each.__dataclass_fields__) for each in CLASSES
 )
+_MEMBERS: tuple[dict[str, StrEnum], ...] = tuple({member.value: member for member in kind} for kind in ENUMS)
 _PLAIN = frozenset({NoneType, bool, int, float, str})
 
 
@@ -198,7 +199,7 @@ class EnumNode(Node, array_like=True, tag=16, gc=False):
     member: str
 
     def built(self, _: int) -> StrEnum:
-        return ENUMS[self.kind](self.member)
+        return _MEMBERS[self.kind][self.member]
 
 
 class MadeNode(Node, array_like=True, tag=17):
@@ -236,7 +237,7 @@ Tree: TypeAlias = (
 )  # fmt: skip
 
 
-def built(value: Tree, left: int = DEEPEST) -> Any:
+def built(value: Tree | Node, left: int = DEEPEST) -> Any:
     """Return the value that a decoded tree stands for."""
     return value if type(value) in _PLAIN else value.built(left)  # type: ignore[union-attr]
 

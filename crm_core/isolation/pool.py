@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from crm_core.isolation import protocol
 from crm_core.isolation.channel import ChannelError, ChannelTimeout
+from crm_core.isolation.confinement import ConfinementError
 from crm_core.isolation.process import WorkerProcess, WorkerSpec
 from crm_core.isolation.values import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from crm_core.isolation.failures import Failure
 
 logger = logging.getLogger("crm_core.isolation")
 
@@ -58,7 +61,7 @@ class Worker:
             raise
         if isinstance(ready, protocol.Failed):
             process.kill()
-            raise WorkerFailed(f"{start.module} cannot be loaded: {ready.failure.told}")
+            raise WorkerFailed(f"{start.module} cannot be loaded: {_told(ready.failure)}")
         return cls(process, ready)
 
     def is_swollen(self, limit: int) -> bool:
@@ -95,6 +98,11 @@ def _first_answer(process: WorkerProcess, start: protocol.Start) -> Any:
     return answer
 
 
+def _told(failure: Failure) -> str:
+    """Return what went wrong; what is in the way of the walls is said in a sentence that needs no name."""
+    return failure.text if failure.name == ConfinementError.__name__ else failure.told
+
+
 class Pool:
     """See the module; every method may be called from any thread."""
 
@@ -108,19 +116,23 @@ class Pool:
         self._waiting = 0
         self._problem: WorkerFailed | None = None
         self._closed = False
+        self.started = 0
+        """How many workers have imported the plugin since the pool is there."""
+        self.replaced = 0
+        """How many of them have been ended because of what they did."""
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"crm-workers-{start.plugin}")
 
     @property
     def workers(self) -> Sequence[Worker]:
         """All workers at the moment, busy or not."""
-        return tuple(self._all)
+        with self._changed:
+            return tuple(self._all)
 
     def open(self) -> Worker:
         """Start the first worker here and now; raises WorkerFailed. It is free afterwards."""
         worker = Worker.start(self._spec, self._start)
         with self._changed:
-            self._all.add(worker)
-            self._free.append(worker)
+            self._admit(worker)
         return worker
 
     def acquire(self, elsewhere: Callable[[Callable[[], Worker]], Worker]) -> Worker:
@@ -153,6 +165,7 @@ class Pool:
             if self._closed:
                 worker.process.kill()
                 return
+            self.replaced += 1
             if not self._all and not self._starting:
                 self._begin_starting()
             self._threads.submit(self._end, worker, why)
@@ -167,6 +180,12 @@ class Pool:
         for worker in workers:
             worker.process.kill()
         self._threads.shutdown(wait=True)
+
+    def _admit(self, worker: Worker) -> None:
+        self.started += 1
+        worker.free_since = time.monotonic()
+        self._all.add(worker)
+        self._free.append(worker)
 
     def _wait_for_one(self) -> Worker:
         deadline = time.monotonic() + START_SECONDS
@@ -207,9 +226,7 @@ class Pool:
             self._starting -= 1
             self._problem = problem
             if worker is not None and not self._closed:
-                self._all.add(worker)
-                self._free.append(worker)
-                worker.free_since = time.monotonic()
+                self._admit(worker)
                 worker = None
             self._changed.notify_all()
         if worker is not None:

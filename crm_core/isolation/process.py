@@ -29,6 +29,8 @@ _FLAGS = ("-I", "-B", "-X", "utf8")
 """Isolated: no environment, no user folder, no current folder on the path; nothing is written beside the code."""
 _KEPT = ("LD_LIBRARY_PATH",)
 """All a worker gets of the host's environment: where an interpreter built with shared libraries finds them."""
+_MOMENT = 0.002
+"""Seconds for which a call waits for its worker right where it is; what takes longer is worth a change of threads."""
 _CPU_CLOCK = 2
 """Which clock of a process: with its number it makes the clock's number, the way the C library does it."""
 
@@ -73,7 +75,7 @@ class WorkerProcess:
         """
         scratch = ScratchFolder()
         ours, theirs = socket.socketpair()
-        channel = Channel(ours)
+        channel = Channel(ours, moment=_MOMENT)
         try:
             with theirs:
                 command = [sys.executable, *_FLAGS, *program, str(theirs.fileno())]

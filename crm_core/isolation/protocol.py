@@ -15,6 +15,7 @@ import msgspec
 
 from crm_core.isolation.failures import Failure
 from crm_core.isolation.inspection import Implementation
+from crm_core.isolation.shapes import ShapedRecord
 from crm_core.isolation.values import DecodeError, Tree, decoder_of, encode_tree
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Facts(msgspec.Struct, array_like=True):
     actor_id: UUID | None
     request_id: str
     now: dt.datetime
-    settings: Tree
+    settings: bytes
+    """Encoded by themselves: they are the same from one call to the next, and few calls look at them."""
 
 
 class Invoke(msgspec.Struct, array_like=True, tag=3):
@@ -80,7 +82,7 @@ class Invoke(msgspec.Struct, array_like=True, tag=3):
     kind: str
     name: str
     facts: Facts | None
-    arguments: list[Tree]
+    arguments: list[Tree | ShapedRecord]
 
 
 class Describe(msgspec.Struct, array_like=True, tag=4):
@@ -107,7 +109,7 @@ class Callback(msgspec.Struct, array_like=True, tag=6):
 class Reply(msgspec.Struct, array_like=True, tag=7):
     """What a callback returned."""
 
-    value: Tree
+    value: Tree | ShapedRecord
 
 
 class Failed(msgspec.Struct, array_like=True, tag=8):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_core.errors import InvalidInput
 from crm_core.isolation import callbacks, protocol
 from crm_core.isolation.conversation import Conversation, Unsendable
 from crm_core.isolation.loading import Loading
 from crm_core.isolation.pool import Pool, WorkerFailed
-from crm_core.isolation.values import exact_id, to_tree
+from crm_core.isolation.shapes import to_argument
+from crm_core.isolation.values import encode
 from plugin_sdk import NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from uuid import UUID
 
     from crm_core.isolation.callbacks import HostContext
     from crm_core.isolation.conversation import Log, Serve
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from crm_core.isolation.process import WorkerSpec
     from crm_core.isolation.protocol import FromHost, JobData, RouteData
 
-__all__ = ["PluginRaised", "RemoteFunction", "RemotePlugin", "WorkerFailed"]
+__all__ = ["Figures", "PluginRaised", "RemoteFunction", "RemotePlugin", "WorkerFailed"]
 
+_MOST_TENANTS = 1024
+"""Of how many tenants the settings are kept as they are sent."""
 _ATTEMPTS = 3
 """How many workers a call may come upon that have ended while nobody looked."""
 
@@ -48,6 +52,15 @@ class RemoteFunction:
         return self.plugin.invoke(context, self.kind, self.name, arguments)
 
 
+class Figures(NamedTuple):
+    """How the workers of one plugin do, for monitoring."""
+
+    workers: int
+    memory_bytes: int
+    started: int
+    replaced: int
+
+
 class RemotePlugin:
     """One plugin of one process of the core; every method may be called from any thread."""
 
@@ -58,6 +71,7 @@ class RemotePlugin:
         self.standing = frozenset(ready.standing)
         self.missing: Mapping[str, str] = ready.missing
         self._pool = pool
+        self._settings: dict[UUID, tuple[Mapping[str, Any], bytes]] = {}
         self._with_facts = frozenset(each.hook for each in self.implementations if "ctx" in each.arguments)
 
     @classmethod
@@ -76,17 +90,24 @@ class RemotePlugin:
         """Its workers at the moment, busy or not."""
         return self._pool.workers
 
+    @property
+    def figures(self) -> Figures:
+        """How its workers do: those there are, what memory they occupy, all that were started, those that failed."""
+        workers = self._pool.workers
+        memory = sum(worker.process.memory_bytes() for worker in workers)
+        return Figures(len(workers), memory, self._pool.started, self._pool.replaced)
+
     def invoke(self, context: HostContext, kind: str, name: str, arguments: Sequence[Any]) -> Any:
         """Call a hook, a route or a job with a context and return what it returns."""
-        facts = _facts(context) if kind != "hook" or name in self._with_facts else None
-        frame = protocol.Invoke(kind, name, facts, [to_tree(each) for each in arguments])
+        facts = self._facts(context) if kind != "hook" or name in self._with_facts else None
+        frame = protocol.Invoke(kind, name, facts, [to_argument(each) for each in arguments])
         return self._ask(
             frame, context, partial(callbacks.answer, context), lambda level, text: context.log.log(level, "%s", text)
         )
 
     def ask_at_load(self, hook: str, arguments: Sequence[Any]) -> Any:
         """Return what a hook answers that is asked before any operation, without a context."""
-        frame = protocol.Invoke("hook", hook, None, [to_tree(each) for each in arguments])
+        frame = protocol.Invoke("hook", hook, None, [to_argument(each) for each in arguments])
         return self._ask(frame, Loading(), _nothing_to_ask, _nowhere)
 
     def describe(self, hook: str) -> Sequence[RouteData | JobData]:
@@ -119,6 +140,21 @@ class RemotePlugin:
         """End its workers; calls that are running fail."""
         self._pool.close()
 
+    def _facts(self, context: HostContext) -> protocol.Facts:
+        return protocol.Facts(
+            context.tenant_id, context.actor_id, context.request_id, context.now, self._settings_of(context)
+        )
+
+    def _settings_of(self, context: HostContext) -> bytes:
+        """Return a tenant's settings as they are sent; they are encoded once, until they change."""
+        settings = context.stored_settings
+        known = self._settings.get(context.tenant_id)
+        if known is None or known[0] is not settings:
+            if len(self._settings) >= _MOST_TENANTS:
+                self._settings.clear()
+            known = self._settings[context.tenant_id] = (settings, encode(settings))
+        return known[1]
+
     def _ask(self, frame: FromHost, context: HostContext | Loading, serve: Serve, log: Log) -> Any:
         worker, conversation = self._begin(frame, context)
         try:
@@ -148,17 +184,6 @@ class RemotePlugin:
             else:
                 return worker, conversation
         raise WorkerFailed(f"its workers end as soon as they have started: {told}")
-
-
-def _facts(context: HostContext) -> protocol.Facts:
-    actor_id = context.actor_id
-    return protocol.Facts(
-        exact_id(context.tenant_id),
-        None if actor_id is None else exact_id(actor_id),
-        context.request_id,
-        context.now,
-        to_tree(context.settings),
-    )
 
 
 def _error_of(failure: Failure) -> Exception:

@@ -34,6 +34,7 @@ __all__ = [
     "exact_id",
     "from_tree",
     "to_tree",
+    "to_trees",
 ]
 
 _LEAST, _MOST = -(2**63), 2**64 - 1
@@ -54,7 +55,7 @@ def to_tree(value: Any, left: int = DEEPEST) -> Tree:
     return _MAKERS[type(value)](value, left)
 
 
-def from_tree(tree: Tree) -> Any:
+def from_tree(tree: Tree | nodes.Node) -> Any:
     """Return the value of a tree that has been decoded; raises DecodeError where it stands for none."""
     try:
         return nodes.built(tree)
@@ -110,7 +111,8 @@ def _items(values: Any, left: int) -> list[Tree]:
     return [each if type(each) in plain else makers[type(each)](each, left) for each in values]
 
 
-def _values(values: Mapping[str, Any], left: int) -> dict[str, Tree]:
+def to_trees(values: Mapping[str, Any], left: int = DEEPEST) -> dict[str, Tree]:
+    """Return the values of a mapping as they are written, by name."""
     if not left:
         raise EncodeError(f"lists and mappings more than {DEEPEST} levels deep cannot travel")
     left -= 1
@@ -138,7 +140,7 @@ def _mapping(value: Mapping[Any, Any], left: int) -> Tree:
     for name in value:
         if not isinstance(name, str):
             return nodes.PairsNode(_items(value.keys(), left), _items(value.values(), left))
-    return nodes.MapNode(_values(value, left))
+    return nodes.MapNode(to_trees(value, left))
 
 
 def _frozen_mapping(value: Mapping[Any, Any], left: int) -> Tree:
@@ -204,8 +206,8 @@ def _duration(value: dt.timedelta, _: int) -> Tree:
     return nodes.DurationNode(value.days, value.seconds, value.microseconds)
 
 
-def _enum(kind: int, value: Any, _: int) -> Tree:
-    return nodes.EnumNode(kind, value.value)
+def _enum(members: Mapping[str, Tree], value: Any, _: int) -> Tree:
+    return members[value]
 
 
 def _made(kind: int, value: Any, left: int) -> Tree:
@@ -214,9 +216,9 @@ def _made(kind: int, value: Any, left: int) -> Tree:
 
 def _record(value: Any, left: int) -> Tree:
     try:
-        plugins = {name: _values(own, left) for name, own in value.plugins.items()}
+        plugins = {name: to_trees(own, left) for name, own in value.plugins.items()}
         return nodes.RecordNode(
-            str(value.record_type), exact_id(value.id), int(value.version), _values(value.values, left), plugins
+            str(value.record_type), exact_id(value.id), int(value.version), to_trees(value.values, left), plugins
         )
     except (AttributeError, TypeError) as error:
         raise EncodeError(f"a Record with an id or fields of wrong types cannot travel: {error}") from None
@@ -232,7 +234,10 @@ class _Makers(dict[type, "Maker"]):
 
 
 _OF_EXACT_TYPES: dict[type, Maker] = {
-    **{kind: partial(_enum, number) for number, kind in enumerate(nodes.ENUMS)},
+    **{
+        kind: partial(_enum, {member: nodes.EnumNode(number, member.value) for member in kind})
+        for number, kind in enumerate(nodes.ENUMS)
+    },
     **{kind: partial(_made, number) for number, kind in enumerate(nodes.CLASSES)},
     Record: _record,
     str: _text,

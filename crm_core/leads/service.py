@@ -7,11 +7,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from crm_core.errors import InvalidInput, Refused
-from crm_core.plugin_host.dispatch import merge
 from crm_core.records import change, read
 from crm_core.records.create import apply_before_write, create, validate
 from crm_core.records.fields import SHORT_TEXT
-from crm_core.records.hookable import PluginValues, checked_patch, frozen
+from crm_core.records.hookable import PluginValues, checked_patch, frozen, patched
 from crm_core.records.stages import places_of
 from plugin_sdk import ConvertPlan, Issue, Operation
 
@@ -135,7 +134,7 @@ def _patched(scope: Scope, lead: Mapping[str, Any], plan: ConvertPlan) -> Conver
     patches = scope.hooks.patches("lead_convert", "lead", lead=frozen(entity, lead, stored), plan=plan)
 
     def part(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {**values, **checked_patch(scope.entity(name), "lead_convert", merge("lead_convert", patches, name))}
+        return {**values, **patched(scope.entity(name), "lead_convert", patches, name)}
 
     return ConvertPlan(
         part("account", plan.account),

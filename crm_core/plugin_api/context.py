@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from crm_core import errors
 from crm_core.actors import Actor, Grant
@@ -41,16 +40,23 @@ class Services(NamedTuple):
 
 def context_factory(catalog: Mapping[str, Entity], numbers: Numbers) -> ContextFactory:
     """Return what makes a context per hook call; see ``plugin_host.dispatch.ContextFactory``."""
-    return partial(PluginContext, Services(catalog, numbers))
+    services = Services(catalog, numbers)
+
+    class ServedContext(PluginContext):
+        # Of the class, because a context is made for each of many calls.
+        __slots__ = ()
+        _services = services
+
+    return ServedContext
 
 
 class PluginContext:
     """See ``plugin_sdk.Context``; every use after its call has ended raises NotAllowed."""
 
-    __slots__ = ("_api", "_hooks", "_plugin", "_services", "_sql", "meter")
+    __slots__ = ("_api", "_hooks", "_plugin", "_sql", "meter")
+    _services: ClassVar[Services]
 
-    def __init__(self, services: Services, hooks: Hooks, plugin: LoadedPlugin, meter: Meter) -> None:
-        self._services = services
+    def __init__(self, hooks: Hooks, plugin: LoadedPlugin, meter: Meter) -> None:
         self._hooks = hooks
         self._plugin = plugin
         self.meter = meter
@@ -101,6 +107,14 @@ class PluginContext:
         if self._plugin.id in enabled:
             return MappingProxyType(dict(enabled[self._plugin.id]))
         return MappingProxyType(self._plugin.manifest.validate_settings({}))
+
+    @property
+    def stored_settings(self) -> Mapping[str, Any]:
+        """The settings as the host keeps them, for itself: never changed, only replaced."""
+        enabled = self._hooks.tenant.enabled
+        if self._plugin.id in enabled:
+            return enabled[self._plugin.id]
+        return self.settings
 
     @property
     def api(self) -> PluginApi:

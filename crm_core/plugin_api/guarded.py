@@ -76,7 +76,8 @@ _FUNCTIONS = frozenset(
     ]
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_LITERAL_COLUMN = re.compile(r"\*|[0-9]+", re.ASCII)
+# The last is what SQLAlchemy itself writes for startswith, endswith and contains.
+_LITERAL_COLUMN = re.compile(r"\*|[0-9]+|'%'", re.ASCII)
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|?]{1,3}")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\([0-9]+(, ?[0-9]+)?\))?( WITH(OUT)? TIME ZONE)?(\[\])?", re.ASCII)
 _VERSION_TABLE = "alembic_version"
@@ -272,6 +273,7 @@ _DIALECTS = {True: _checked(SQLITE), False: _checked(asyncpg.dialect())}  # type
 # What plugins' statements were compiled to, by namespace, capability, database and SQLAlchemy's own key of their shape.
 _compiled: dict[tuple[str, bool, bool, Any], tuple[Any, str, Prepared]] = {}
 _MOST_COMPILED = 2048
+_LONGEST_KEPT = 20_000
 
 
 class GuardedStatement(Statement):
@@ -288,7 +290,12 @@ class GuardedStatement(Statement):
         """Return the statement compiled for the dialect; raises NotAllowed."""
         prepared = self._prepared.get(id(dialect))
         if prepared is None:
-            prepared = self._prepared[id(dialect)] = self._known(dialect is SQLITE) or self._compiled(dialect is SQLITE)
+            try:
+                prepared = self._known(dialect is SQLITE) or self._compiled(dialect is SQLITE)
+            except (SQLAlchemyError, NotImplementedError) as error:
+                what = f"a {type(self.construct).__name__} that has no SQL"
+                raise self._limits.refusal(what, str(error)) from error
+            self._prepared[id(dialect)] = prepared
         return prepared
 
     def _known(self, on_sqlite: bool) -> Prepared | None:  # noqa: FBT001 - part of a key
@@ -305,15 +312,13 @@ class GuardedStatement(Statement):
         guarded: Any = copy.copy(_DIALECTS[on_sqlite])
         guarded.limits = self._limits
         key = self.construct._generate_cache_key()  # type: ignore[attr-defined]  # noqa: SLF001 - no public name
-        try:
-            compiled = self.construct.compile(dialect=guarded, cache_key=key)  # type: ignore[attr-defined]
-            prepared = Prepared(compiled, guarded)
-        except SQLAlchemyError as error:
-            raise self._limits.refusal(f"a {type(self.construct).__name__} that has no SQL", str(error)) from error
+        compiled = self.construct.compile(dialect=guarded, cache_key=key)  # type: ignore[attr-defined]
+        prepared = Prepared(compiled, guarded)
         if on_sqlite:
             prepared.text = sqlite_text(prepared.text)
         # A list spelled out in the text has as many parameters as it happens to be long.
-        if key is not None and not compiled.post_compile_params and not compiled.literal_execute_params:
+        plain = not compiled.post_compile_params and not compiled.literal_execute_params
+        if key is not None and plain and len(prepared.text) <= _LONGEST_KEPT:
             if len(_compiled) >= _MOST_COMPILED:
                 _compiled.clear()
             tenant = compiled.bind_names.get(self._limits.tenant, "")

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import BindParameter, CompoundSelect, Delete, Insert, Select, Table, Update
+from sqlalchemy.sql.elements import Grouping
 
 from crm_core import errors
+from crm_core.db.values import unstorable
 from crm_core.plugin_api.errors import as_sdk_error
 from crm_core.plugin_api.guarded import GuardedStatement, Limits
 from crm_core.plugin_host.core_read import rights_of
+from plugin_sdk import Issue, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -48,8 +51,7 @@ class PluginSql:
     def _execute(self, statement: Executable) -> int:
         if not isinstance(statement, Insert | Update | Delete):
             raise self._limits.refusal(type(statement).__name__, "build an insert, update or delete from own tables")
-        guarded = GuardedStatement(self._of_tenant(statement), self._limits)
-        guarded.on(self._uow.connection.dialect)
+        guarded = self._guarded(self._of_tenant(statement))
         try:
             count: int = self._uow.attempt(lambda: self._uow.execute(guarded, {}, self._rights))
         except errors.CrmError as error:
@@ -69,7 +71,7 @@ class PluginSql:
         if not isinstance(statement, Select | CompoundSelect):
             raise self._limits.refusal(type(statement).__name__, "build a select from the plugin's own tables")
         # One row more than the budget has left tells that there are too many; reading them all might not end.
-        guarded = GuardedStatement(_limited(statement, self._meter.rows_left + 1), self._limits)
+        guarded = self._guarded(_limited(statement, self._meter.rows_left + 1))
         names = guarded.on(self._uow.connection.dialect).columns
         if len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -83,6 +85,18 @@ class PluginSql:
             raise as_sdk_error(error) from error
         return [dict(zip(names, row, strict=True)) for row in found]
 
+    def _guarded(self, statement: Executable) -> GuardedStatement:
+        """Return a statement that may run, with values that the database can take."""
+        guarded = GuardedStatement(statement, self._limits)
+        for name, value in guarded.on(self._uow.connection.dialect).own_values():
+            reason = unstorable(value)
+            if reason is not None:
+                message = (
+                    f"plugin {self._rights.label} in {self._meter.where}: the value {name} of a statement {reason}"
+                )
+                raise Rejected([Issue("invalid_input", message, name)])
+        return guarded
+
     def scalar(self, statement: Executable) -> Any:
         """Run a SELECT and return one value."""
         rows = self.rows(statement)
@@ -94,13 +108,15 @@ class PluginSql:
         if not isinstance(table, Table) or _TENANT not in table.c:
             raise self._limits.refusal(f"{table} without {_TENANT}", "declare tables with plugin_sdk.db.Namespace")
         self._limits.require(table, write=True)
+        if not _has_one_tenant(table):
+            raise self._limits.refusal(f"{table} with {_TENANT} under another name", "declare it as Namespace does")
         if statement._returning:  # noqa: SLF001 - no public name
             raise self._limits.refusal("RETURNING", "read the rows afterwards with ctx.sql.rows")
         if isinstance(statement, Insert):
             return self._insert_of_tenant(statement)
         if isinstance(statement, Update):
             self._keep_tenant(statement._values or {})  # noqa: SLF001 - no public name
-        return statement.where(table.c.tenant_id == self._uow.tenant_id)
+        return _enclosed(statement).where(table.c.tenant_id == self._uow.tenant_id)
 
     def _insert_of_tenant(self, statement: Insert) -> Insert:
         if statement.select is not None:
@@ -154,5 +170,20 @@ def _limited(statement: Select[Any] | CompoundSelect[Any], most: int) -> Select[
     return statement.limit(most) if wide and statement._fetch_clause is None else statement  # noqa: SLF001 - as above
 
 
+def _has_one_tenant(table: Table) -> bool:
+    """Tell whether a table calls the column of its tenant by its name, and no other column."""
+    known = table.c.tenant_id
+    others = [name for each in table.c if each is not known for name in (_name(each.key), _name(each))]
+    return str(known.name) == _TENANT and _TENANT not in others
+
+
+def _enclosed(statement: Update | Delete) -> Any:
+    """Return the statement with each condition in brackets: SQLAlchemy leaves some open, as in BETWEEN a AND b OR c."""
+    enclosed: Any = statement.where()
+    enclosed._where_criteria = tuple(map(Grouping, enclosed._where_criteria))  # noqa: SLF001 - no public name
+    return enclosed
+
+
 def _name(key: Any) -> str:
-    return str(getattr(key, "name", key))
+    """Return the name of a column in small letters, for SQLite takes them so."""
+    return str(getattr(key, "name", key)).lower()

@@ -191,9 +191,12 @@ class Meter:
 
     def weigh(self, answer: Any) -> None:
         """Count the size of what the plugin returns, or of a part of it."""
-        most = self.budget.payload_bytes
-        self.payload += weight(answer, most)
-        if self.payload > most:
+        self.weighed(weight(answer, self.budget.payload_bytes))
+
+    def weighed(self, size: int) -> None:
+        """Count that many bytes of what the plugin returns."""
+        self.payload += size
+        if self.payload > self.budget.payload_bytes:
             self.exceed_payload(self.payload)
             self._require_within()
 

@@ -99,6 +99,12 @@ def job_problems(jobs: Iterable[Job]) -> list[str]:
     return [f"scheduled_jobs: two jobs are named {name}; rename one" for name, count in counted.items() if count > 1]
 
 
+def handler_name(route: AnyRoute) -> str:
+    """Return the name of a route's function; empty for one that has none."""
+    handler = getattr(route, "handler", None)
+    return str(getattr(handler, "__name__", "") if handler is not None else getattr(route, "name", ""))
+
+
 def route_problems(routes: Iterable[AnyRoute]) -> list[str]:
     """Name what is wrong with a plugin's routes."""
     found = []
@@ -110,6 +116,8 @@ def route_problems(routes: Iterable[AnyRoute]) -> list[str]:
             found.append(f"{where}: not a path; write it like /ledger/{{account_id}}")
         if not _PERMISSION.fullmatch(route.permission):
             found.append(f"{where}: permission {route.permission!r}; write <resource>:<action>, e.g. account:read")
+        if not handler_name(route).isidentifier():
+            found.append(f"{where}: the handler's name {handler_name(route)!r}; routes are named by it, write a def")
         if type(route.status) is not int or route.status not in _SUCCESS:
             found.append(f"{where}: status {route.status!r}; answer a number from 200 to 299")
     counted = Counter((route.method, route.path) for route in routes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from crm_core.db.values import shown
 from crm_core.errors import HookFailed, PatchConflict, Refused
 from crm_core.plugin_host.breaker import Phase
 from crm_core.plugin_host.budgets import Meter
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from plugin_sdk import Context
 
 _DEPTH = 8
-_LONGEST_VALUE = 100
 # A veto that is not asked is none: fail closed. A delivery that is not made would be lost: it waits.
 _CANNOT_DO_WITHOUT = frozenset({OnError.FAIL, OnError.RETRY})
 
@@ -153,7 +153,7 @@ class Hooks:
             if "ctx" in call.arguments:
                 arguments["ctx"] = self.contexts(self, plugin, meter)
             try:
-                result = call_one(self, hook, call, map(arguments.__getitem__, call.arguments), meter)
+                result = call_one(self, hook, call, call.pick(arguments), meter)
             finally:
                 meter.alive = False
             if result is not None and result is not SKIPPED:
@@ -207,7 +207,7 @@ def _decide(hook: str, name: str, offers: list[tuple[Call, Any]]) -> Any:
     ):
         if all(_same(value, candidates[0]) for value in candidates):
             return candidates[0]
-    told = ", ".join(f"{call.plugin.label} wants {_shown(value)}" for call, value in offers)
+    told = ", ".join(f"{call.plugin.label} wants {shown(value)}" for call, value in offers)
     message = (
         f"{hook}: plugins disagree about {name}: {told}; declare on_conflict_priority in one of their manifests "
         "or disable one of them"
@@ -221,10 +221,3 @@ def _same(one: Any, other: Any) -> bool:
         return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
     except Exception:  # noqa: BLE001 - a plugin's __eq__ may raise anything
         return False
-
-
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)[:_LONGEST_VALUE]
-    except Exception:  # noqa: BLE001 - a plugin's __repr__ may raise anything
-        return type(value).__qualname__

@@ -8,28 +8,29 @@ import threading
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from crm_core.errors import CoreTransactionLost, CrmError, HookFailed, Refused
+from crm_core.errors import CoreTransactionLost, CrmError, HookFailed, InvalidInput, Refused
 from crm_core.isolation.remote import PluginRaised
 from crm_core.plugin_host.breaker import POLICY, Policy
 from crm_core.plugin_host.budgets import BUDGETS, BudgetExceeded, budget_of
 from crm_core.plugin_host.counters import PROVEN, Counters
 from crm_core.plugin_host.health import Fault
-from crm_core.plugin_host.results import checked
+from crm_core.plugin_host.results import CHECKS, is_issue
 from crm_core.plugin_host.tiers import Tier
 from crm_core.plugin_host.watchdog import NEVER, UNWATCHED, Stopped, settle, slot_of_thread
 from plugin_sdk import HOOKS, Issue, NotFound, OnError, Rejected, SdkError, VersionConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from crm_core.db.connection import Connection
     from crm_core.plugin_host.budgets import Budget, Meter
     from crm_core.plugin_host.dispatch import Hooks
     from crm_core.plugin_host.registry import Call, LoadedPlugin
+    from crm_core.plugin_host.results import Check
     from plugin_sdk.hookspecs import Point
 
-    Way = Callable[[Hooks, str, Call, Iterable[Any], Meter], Any]
+    Way = Callable[[Hooks, str, Call, Sequence[Any], Meter], Any]
 
 logger = logging.getLogger("crm_core.plugin_host")
 
@@ -94,19 +95,21 @@ class Guard:
         with self._lock:
             self._trials -= {(tenant_id, plugin) for plugin in plugins}
 
-    def call(self, hooks: Hooks, hook: str, call: Call, arguments: Iterable[Any], meter: Meter) -> Any:
+    def call(self, hooks: Hooks, hook: str, call: Call, arguments: Sequence[Any], meter: Meter) -> Any:
         """Call one implementation and leave the operation as the core needs it; a failure fails the operation."""
         uow, plugin, function = hooks.uow, call.plugin, call.function
+        connection = uow.connection
         figures = self.counters.figures.get(function) or self.counters.of(function, plugin.id, hook)
         try:
             # What runs in a worker holds nobody up for longer than a few milliseconds: it sees to that itself.
             if figures.quick >= PROVEN or plugin.tier is not _IN_PROCESS:
-                result = run_bounded(hook, plugin.tier, function, arguments, meter)
+                result = run_bounded(CHECKS[hook], plugin.tier, function, arguments, meter)
             else:
-                result = _bounded_in_thread(uow.connection, hook, plugin.tier, function, arguments, meter)
-            uow.require_alive(plugin.label, hook)
-            if uow.connection.rights is not None:
-                uow.connection.become(None)
+                result = _bounded_in_thread(connection, CHECKS[hook], plugin.tier, function, arguments, meter)
+            if connection.lost:
+                uow.require_alive(plugin.label, hook)
+            if connection.rights is not None:
+                connection.become(None)
         except BaseException as error:
             figures.doubt()
             _blame(hooks, plugin, hook, error)
@@ -115,15 +118,16 @@ class Guard:
                 raise
             raise ending from error
         finally:
+            spent = meter.spent
             figures.calls += 1
-            figures.seconds += meter.spent
-            if meter.spent > self._slow or figures.quick < PROVEN:
-                figures.pace(slow=meter.spent > self._slow)
+            figures.seconds += spent
+            if spent > self._slow or figures.quick < PROVEN:
+                figures.pace(slow=spent > self._slow)
         if hooks.episode.trials:
             hooks.episode.passed.add(plugin.id)
         return result
 
-    def call_or_skip(self, hooks: Hooks, hook: str, call: Call, arguments: Iterable[Any], meter: Meter) -> Any:
+    def call_or_skip(self, hooks: Hooks, hook: str, call: Call, arguments: Sequence[Any], meter: Meter) -> Any:
         """Run a call whose failure stops nothing; what it wrote before it failed goes with it."""
         uow = hooks.uow
         # A savepoint only where there is something to keep: most of these calls read.
@@ -159,7 +163,8 @@ class Guard:
             if hooks.uow.connection.rights is not None:
                 hooks.uow.connection.become(None)
         except BaseException as error:
-            on_purpose = isinstance(error, SdkError) and not isinstance(error, BudgetExceeded)
+            # InvalidInput: what was sent does not fit the route's model.
+            on_purpose = isinstance(error, SdkError | InvalidInput) and not isinstance(error, BudgetExceeded)
             if is_cancellation(error) or on_purpose:
                 raise
             figures.doubt()
@@ -181,11 +186,11 @@ def _bounded_in_thread(connection: Connection, *bounded: Any) -> Any:
 
 
 def run_bounded(
-    hook: str | None, tier: Tier, function: Callable[..., Any], arguments: Iterable[Any], meter: Meter
+    check: Check | None, tier: Tier, function: Callable[..., Any], arguments: Sequence[Any], meter: Meter
 ) -> Any:
     """Run a plugin's code in this thread, and its time with it; see ``watchdog`` for why it looks like this.
 
-    ``hook`` says what the result may be; None: anything.
+    ``check`` looks at the result; None: it may be anything.
     """
     slot = slot_of_thread() if tier is _IN_PROCESS else UNWATCHED
     limit = meter.budget.wall_ms / 1000
@@ -197,9 +202,9 @@ def run_bounded(
             meter.since = slot.since = now = perf_counter()
             slot.deadline = now + limit
             result = function(*arguments)
-            if result is not None and hook is not None:
+            if result is not None and check is not None:
                 # Inside the call: an iterator that uses its context must be read while that is alive.
-                result = checked(hook, result, meter)
+                result = check(result, meter)
         finally:
             slot.deadline = NEVER
             while slot.touched:
@@ -221,6 +226,8 @@ def _translated(plugin: LoadedPlugin, hook: str, error: BaseException) -> BaseEx
     """Return what the operation ends with when a plugin has raised."""
     if isinstance(error, Rejected):
         issues = error.issues or (Issue("rejected", "the plugin refused it without saying why"),)
+        if not all(map(is_issue, issues)):
+            return failed(plugin, hook, error)
         return Refused([(plugin.label, issue) for issue in issues])
     if isinstance(error, CrmError) or is_cancellation(error):
         return error

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _LARGEST_SCHEMA = 256 * 1024
 _LONGEST_NAME = 100
+_LONGEST_TEXT = 1000
+_MOST_TEXTS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,23 @@ def start(plugin: Discovered, manifest: Manifest, settings: Settings) -> RemoteP
         remote = RemotePlugin.start(spec, label=plugin.label, module=plugin.module)
     except (WorkerFailed, OSError) as error:
         raise Unusable([str(error)]) from error
-    problems = list(contract.problems(remote.implementations, manifest))
+    problems = _immodest(remote.implementations) or list(contract.problems(remote.implementations, manifest))
     if problems:
         remote.close()
         raise Unusable(problems)
     return remote
+
+
+def _immodest(implementations: Sequence[Implementation]) -> list[str]:
+    """Return what is wrong with a description that would keep the host busy: whatever a worker sends, it may lie."""
+    texts = [text for each in implementations for text in (each.attribute, each.hook)]
+    texts += [text for each in implementations for one in each.parameters for text in (one.name, one.text)]
+    longest = max(map(len, texts), default=0)
+    if longest > _LONGEST_TEXT:
+        return [f"its hooks are described with a text of {longest} characters; {_LONGEST_TEXT} are read"]
+    if len(texts) > _MOST_TEXTS:
+        return [f"its hooks are described with {len(texts)} texts; {_MOST_TEXTS} are read"]
+    return []
 
 
 def arguments(implementation: Implementation) -> tuple[str, ...]:
@@ -99,15 +113,13 @@ def _job(remote: RemotePlugin, data: JobData) -> Job:
 
 def _route(remote: RemotePlugin, data: RouteData) -> RemoteRoute:
     where = f"{data.method} {data.path}"
-    if not data.name.isidentifier() or len(data.name) > _LONGEST_NAME:
-        raise WorkerFailed(f"its worker calls the handler of {where} {data.name[:_LONGEST_NAME]!r}, which is no name")
     return RemoteRoute(
         data.method,
         data.path,
         data.permission,
         data.summary,
         data.status,
-        data.name,
+        data.name[:_LONGEST_NAME],
         _schema(data.answer, where),
         None if data.body is None else _schema(data.body, where),
         RemoteFunction(remote, "route", where),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-_EACH = 16
+EACH = 16
 """What the smallest value counts: so that also an endless answer of nothings comes to an end."""
 
 
@@ -15,7 +15,7 @@ def weight(value: Any, most: int) -> int:
     """Return about how many bytes a value holds; what is more than ``most`` is not looked into any further."""
     try:
         # Ten times as quick as looking into it, for everything that a hook usually returns.
-        return _EACH + len(_encode(value))
+        return EACH + len(_encode(value))
     except Exception:  # noqa: BLE001 - whatever cannot be encoded is counted piece by piece
         return _counted(value, most)
 
@@ -25,7 +25,7 @@ def _counted(value: Any, most: int) -> int:
     left = [value]
     while left and total <= most:
         each = left.pop()
-        total += _EACH
+        total += EACH
         if isinstance(each, str | bytes | bytearray):
             total += len(each)
         elif isinstance(each, int):

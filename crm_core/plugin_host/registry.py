@@ -8,6 +8,7 @@ import platform
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -57,6 +58,17 @@ class Call:
     arguments: tuple[str, ...]
     record_types: frozenset[str] | None
     priority: int | None
+    pick: Callable[[Mapping[str, Any]], Sequence[Any]] = field(init=False, compare=False)
+    """Returns the values to call it with, of all those there are by name."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pick", _picking(self.arguments))
+
+
+def _picking(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda given: [given[name] for name in names]
 
 
 @dataclass(slots=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from plugin_sdk import ConvertPatch, Issue, Job, Level, Match, Patch, Score
+from crm_core.db.values import is_storable
+from crm_core.plugin_host.payload import EACH
+from plugin_sdk import HOOKS, ConvertPatch, Issue, Job, Level, Match, Patch, Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +18,13 @@ if TYPE_CHECKING:
     from crm_core.plugin_host.budgets import Meter
 
     Check = Callable[[Any, Meter | None], Any]
+
+
+_PLAIN = (list, tuple)
+_NO_LIST = (str, bytes, Mapping)
+_TEXT_OR_NONE = (str, type(None))
+# Asked for first: to look for them among Python's abstract classes takes its time.
+_MAPPINGS = (dict, MappingProxyType)
 
 
 class WrongResult(Exception):
@@ -30,18 +40,21 @@ def checked(hook: str, result: Any, meter: Meter | None = None) -> Any:
 
     ``meter`` counts how much it is, and ends what does not end.
     """
-    if result is None:
-        return None
-    check = _CHECKS.get(hook)
-    if check is None:
-        raise WrongResult(result, "None: this hook's result is not used")
-    return check(result, meter)
+    return None if result is None else CHECKS[hook](result, meter)
+
+
+def _nothing(result: Any, _: Meter | None) -> Any:
+    raise WrongResult(result, "None: this hook's result is not used")
 
 
 def _patch(result: Any, meter: Meter | None) -> Any:
     if not isinstance(result, Patch) or not (_by_name(result.values) and _by_name(result.fields)):
         raise WrongResult(result, "a Patch with mappings of field names to values, or None")
-    return _weighed(result, meter)
+    if meter is not None:
+        meter.weigh(result.values)
+        if result.fields:
+            meter.weigh(result.fields)
+    return result
 
 
 def _convert_patch(result: Any, meter: Meter | None) -> Any:
@@ -59,22 +72,27 @@ def _weighed(result: Any, meter: Meter | None) -> Any:
 
 def _read(result: Iterable[Any], meter: Meter | None) -> tuple[Any, ...]:
     """Return everything that an iterable gives; the meter ends one that never ends."""
-    if meter is None or isinstance(result, list | tuple):
+    if meter is None or isinstance(result, _PLAIN):
         found: tuple[Any, ...] = _weighed(tuple(result), meter)
         return found
     return tuple(_weighed(each, meter) for each in result)
 
 
 def _by_name(values: object) -> bool:
-    return isinstance(values, Mapping) and all(isinstance(name, str) for name in values)
+    if type(values) not in _MAPPINGS and not isinstance(values, Mapping):
+        return False
+    for name in values:  # type: ignore[attr-defined]  # noqa: SIM110 - a generator takes three times as long
+        if not isinstance(name, str):
+            return False
+    return True
 
 
-def _each(kind: type, fits: Callable[[Any], bool]) -> Check:
+def _each(kind: type, fits: Callable[[Any], bool]) -> Callable[[Any, Meter | None], tuple[Any, ...]]:
     """Return the check of a hook that answers with several values of one kind."""
+    expected = f"a list of {kind.__name__}, or None"
 
     def check(result: Any, meter: Meter | None) -> tuple[Any, ...]:
-        expected = f"a list of {kind.__name__}, or None"
-        if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
+        if isinstance(result, _NO_LIST) or not isinstance(result, Iterable):
             raise WrongResult(result, expected)
         found = _read(result, meter)
         for each in found:
@@ -87,13 +105,43 @@ def _each(kind: type, fits: Callable[[Any], bool]) -> Check:
     return check
 
 
-def _is_issue(issue: Any) -> bool:
-    texts = isinstance(issue.code, str) and isinstance(issue.message, str)
-    return texts and isinstance(issue.field, str | None) and isinstance(issue.level, Level)
+def _issues(result: Any, meter: Meter | None) -> tuple[Issue, ...]:
+    """Return issues; a list of plain ones, which hooks return most, is looked at and weighed in one go."""
+    if meter is None or type(result) is not list:
+        return _any_issues(result, meter)
+    found, size = tuple(result), EACH
+    for each in found:
+        if type(each) is not Issue or type(each.level) is not Level:
+            return _any_issues(found, meter)
+        code, text, field = each.code, each.message, each.field
+        if type(code) is not str or type(text) is not str or type(field) not in _TEXT_OR_NONE:
+            return _any_issues(found, meter)
+        told = f"{code}{text}{field}"
+        if not told.isascii():
+            return _any_issues(found, meter)
+        size += EACH + len(told)
+    meter.payload += size
+    if meter.payload > meter.budget.payload_bytes:
+        meter.weighed(0)
+    return found
+
+
+def is_issue(issue: Any) -> bool:
+    """Tell whether an issue is one: texts that can be told, and a level."""
+    if not (isinstance(issue, Issue) and isinstance(issue.level, Level)):
+        return False
+    return _is_text(issue.code) and _is_text(issue.message) and (issue.field is None or _is_text(issue.field))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and is_storable(value)
+
+
+_any_issues = _each(Issue, is_issue)
 
 
 def _is_match(match: Any) -> bool:
-    return isinstance(match.record_id, UUID) and isinstance(match.score, float | int) and isinstance(match.reason, str)
+    return isinstance(match.record_id, UUID) and isinstance(match.score, float | int) and _is_text(match.reason)
 
 
 def _is_job(job: Any) -> bool:
@@ -103,8 +151,8 @@ def _is_job(job: Any) -> bool:
 
 def _is_score(score: Any) -> bool:
     reasons = () if isinstance(score.reasons, str) else score.reasons
-    named = isinstance(score.name, str) and type(score.value) is int
-    return named and reasons is score.reasons and all(isinstance(reason, str) for reason in reasons)
+    named = _is_text(score.name) and type(score.value) is int
+    return named and reasons is score.reasons and all(map(_is_text, reasons))
 
 
 def _score(result: Any, meter: Meter | None) -> Any:
@@ -121,7 +169,7 @@ def _by_record(result: Any, meter: Meter | None) -> Any:
 
 
 def _lines(result: Any, meter: Meter | None) -> tuple[Mapping[str, Any], ...]:
-    if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
+    if isinstance(result, _NO_LIST) or not isinstance(result, Iterable):
         raise WrongResult(result, "an iterator of mappings, or None")
     found = _read(result, meter)
     for line in found:
@@ -136,8 +184,9 @@ def _routes(result: Any, meter: Meter | None) -> Any:
     return _each(Route, lambda _: True)(result, meter)
 
 
-_issues = _each(Issue, _is_issue)
-_CHECKS: Mapping[str, Check] = {
+CHECKS: dict[str, Check] = dict.fromkeys(HOOKS, _nothing)
+"""What looks at a hook's result, where it is not None."""
+CHECKS |= {
     "record_defaults": _patch,
     "record_normalize": _patch,
     "record_before_write": _patch,

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     Walls = Callable[[frozenset[str]], Mapping[str, str]]
 
-AUTO_ISOLATES = False
-"""Whether "auto" isolates plugins nobody has vouched for; while False, "auto" runs every plugin in process."""
-
 _AUTO = "auto"
 
 
@@ -124,8 +121,6 @@ def _wanted(name: str, general: str, overrides: Mapping[str, Tier], verdict: Ver
         return Choice(Tier(general), f"CRM_PLUGIN_TIER={general}")
     if verdict.trusted:
         return Choice(verdict.tier, verdict.reason)
-    if not AUTO_ISOLATES:
-        return Choice(Tier.IN_PROCESS, f"{verdict.reason}, and plugins are not isolated by default yet")
     return Choice(Tier.ISOLATED, verdict.reason)
 
 

@@ -38,7 +38,8 @@ class Metric:
 def metrics(scope: Scope) -> str:
     """Return the figures of this process for the plugins of the tenant, and how they do for it in every process."""
     scope.actor.require("metrics", "read")
-    lines = [line for metric in (*_of_process(scope), *_of_tenant(scope)) for line in metric.lines()]
+    found = (*_of_process(scope), *_of_workers(scope), *_of_tenant(scope))
+    lines = [line for metric in found for line in metric.lines()]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -56,6 +57,20 @@ def _of_process(scope: Scope) -> list[Metric]:
         skipped.samples.append((labels, figures.skipped))
         seconds.samples.append((labels, figures.seconds))
     return [calls, failures, skipped, seconds]
+
+
+def _of_workers(scope: Scope) -> list[Metric]:
+    """Return the figures of those plugins that run in processes of their own."""
+    workers = Metric("crm_plugin_workers", "gauge", "Processes that this one has for the plugin.")
+    memory = Metric("crm_plugin_worker_memory_bytes", "gauge", "Memory that these processes occupy.")
+    started = Metric("crm_plugin_worker_starts_total", "counter", "Processes started for the plugin.")
+    replaced = Metric("crm_plugin_worker_replacements_total", "counter", "Processes ended because of what they did.")
+    for plugin in sorted(scope.hooks.tenant.enabled):
+        remote = scope.hooks.tenant.registry.plugins[plugin].remote
+        if remote is not None:
+            for metric, value in zip((workers, memory, started, replaced), remote.figures, strict=True):
+                metric.samples.append(({"plugin": plugin}, value))
+    return [workers, memory, started, replaced]
 
 
 def _of_tenant(scope: Scope) -> list[Metric]:

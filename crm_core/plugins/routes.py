@@ -13,6 +13,7 @@ from crm_core.http.operations import Answer, Call, add_route
 from crm_core.isolation.failures import BodyProblem
 from crm_core.isolation.route_values import answer_of, body_of
 from crm_core.plugin_api.errors import from_sdk_error
+from crm_core.plugin_host.contract import handler_name
 from crm_core.plugin_host.guard import failed
 from crm_core.plugin_host.isolated import RemoteRoute
 from crm_core.plugins import listing, metrics, service
@@ -163,13 +164,9 @@ def plugin_routers(routes: Mapping[str, Sequence[AnyRoute]]) -> list[APIRouter]:
     for plugin, own in sorted(routes.items()):
         router = APIRouter(prefix=f"/x/{plugin}")
         for route in own:
-            handler, answer = (
-                (route.name, route.answer)
-                if isinstance(route, RemoteRoute)
-                else (route.handler.__name__, route.response)
-            )
+            answer = route.answer if isinstance(route, RemoteRoute) else route.response
             documentation = Documentation(
-                f"{plugin}_{handler.strip('_')}",
+                f"{plugin}_{handler_name(route).strip('_')}",
                 f"plugin {plugin}",
                 route.summary,
                 plain=answer,
@@ -206,11 +203,18 @@ def _served(plugin: str, route: AnyRoute) -> Callable[[Scope, Call], Answer]:
 
 
 def _work(route: AnyRoute, call: Call) -> Callable[[Context], bytes]:
-    """Return what to do for one request: in this process with the route's models, or in a worker that has them."""
+    """Return what to do for one request: in this process with the route's models, or in a worker that has them.
+
+    The body is read there, too: what a model checks it with is code of the plugin.
+    """
     if isinstance(route, RemoteRoute):
         return lambda context: route.serve(context, call.path, dict(call.query), call.raw)
-    try:
-        request = PluginRequest(call.path, dict(call.query), body_of(route.body, call.raw))
-    except BodyProblem as problem:
-        raise InvalidInput(str(problem), pointer=problem.pointer) from None
-    return lambda context: answer_of(route.response, route.handler(context, request))
+
+    def serve(context: Context) -> bytes:
+        try:
+            body = body_of(route.body, call.raw)
+        except BodyProblem as problem:
+            raise InvalidInput(str(problem), pointer=problem.pointer) from None
+        return answer_of(route.response, route.handler(context, PluginRequest(call.path, dict(call.query), body)))
+
+    return serve

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_core.db.unit import RecordWrite, Write
 from crm_core.errors import Refused
-from crm_core.plugin_host.dispatch import merge
-from crm_core.records.hookable import checked_patch, checked_plugins, frozen, take_own_fields
+from crm_core.records.hookable import checked_plugins, frozen, patched, take_own_fields
 from crm_core.records.parts import located
 from crm_core.records.statements import INSERT_RECORD, insert_into
 from crm_core.records.traces import changes, traces
@@ -177,11 +176,11 @@ def _before(scope: Scope, entity: Entity, row: dict[str, Any], own: PluginValues
     for hook in ("record_defaults", "record_normalize"):
         if hooks.has(hook, record_type):
             patches = hooks.patches(hook, record_type, record_type=record_type, draft=frozen(entity, row, own))
-            patch = checked_patch(entity, hook, merge(hook, patches, "values"))
+            patch = patched(entity, hook, patches)
             if hook == "record_defaults":
                 patch = {name: value for name, value in patch.items() if row[name] is None}
             row.update(patch)
-            take_own_fields(scope, entity, patches, own)
+            take_own_fields(scope, entity, hook, patches, own)
     if hooks.has("find_duplicates", record_type):
         found = hooks.collect("find_duplicates", record_type, record_type=record_type, draft=frozen(entity, row, own))
         issues = [(plugin.label, _duplicate(entity, match)) for plugin, matches in found for match in matches]
@@ -215,8 +214,8 @@ def apply_before_write(
         old=frozen(entity, old) if old else None,
         new=frozen(entity, row, own),
     )
-    row.update(checked_patch(entity, "record_before_write", merge("record_before_write", patches, "values")))
-    take_own_fields(scope, entity, patches, own)
+    row.update(patched(entity, "record_before_write", patches))
+    take_own_fields(scope, entity, "record_before_write", patches, own)
 
 
 def _unpaired(entity: Entity, row: Mapping[str, Any]) -> Iterable[Issue]:

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, DefaultClause, Integer, Text
 from sqlalchemy.sql.elements import True_
 
+from crm_core.db.values import is_storable, shown, unstorable
 from crm_core.errors import InvalidInput
 from crm_core.schema.columns import STANDARD_COLUMNS
 from crm_core.schema.types import Day, Flag, Id, Json, Money, Percent, Quantity, Rate, UnitPrice, UtcDateTime
@@ -56,8 +57,8 @@ class Field:
         except (ValueError, TypeError, OverflowError, AttributeError) as error:
             message = f"{record_type}.{self.name}: {error}"
             raise InvalidInput(message, field=self.name) from error
-        if isinstance(value, str) and "\0" in value:
-            message = f"{record_type}.{self.name} contains a NUL character; remove it"
+        if isinstance(value, str) and not is_storable(value):
+            message = f"{record_type}.{self.name} {unstorable(value)}"
             raise InvalidInput(message, field=self.name)
         return value
 
@@ -67,8 +68,8 @@ class Field:
             return self.check(record_type, None)
         try:
             converted = msgspec.convert(value, self.python_type, strict=strict)
-        except msgspec.ValidationError as error:
-            message = f"{record_type}.{self.name} = {value!r}: {error}"
+        except (msgspec.ValidationError, UnicodeEncodeError, OverflowError) as error:
+            message = f"{record_type}.{self.name} = {shown(value)}: {error}"
             raise InvalidInput(message, field=self.name) from None
         return self.check(record_type, converted)
 

@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from crm_core.errors import InvalidInput
+from crm_core.plugin_host.dispatch import merge
 from plugin_sdk import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from crm_core.plugin_host.registry import Call
     from crm_core.records.entity import Entity
@@ -42,7 +43,27 @@ def checked_patch(entity: Entity, hook: str, values: Mapping[str, Any]) -> dict[
     return checked
 
 
-def take_own_fields(scope: Scope, entity: Entity, patches: Iterable[tuple[Call, Any]], plugins: PluginValues) -> None:
+def patched(entity: Entity, hook: str, patches: Sequence[tuple[Call, Any]], part: str = "values") -> dict[str, Any]:
+    """Return the core fields that plugins' patches set, merged; names plugin, hook and field if one does not fit."""
+    checked: dict[str, Any] = {}
+    for name, value in merge(hook, patches, part).items():
+        try:
+            checked |= checked_patch(entity, hook, {name: value})
+        except InvalidInput as error:
+            labels = ", ".join(call.plugin.label for call, patch in patches if name in getattr(patch, part))
+            raise _blamed(labels, hook, error) from error
+    return checked
+
+
+def _blamed(label: str, hook: str, error: InvalidInput) -> InvalidInput:
+    """Return the error with the plugin that has caused it, and where."""
+    details = {**error.details, "plugin": label, "hook": hook}
+    return type(error)(f"plugin {label} in {hook}: {error.message}", **details)
+
+
+def take_own_fields(
+    scope: Scope, entity: Entity, hook: str, patches: Iterable[tuple[Call, Any]], plugins: PluginValues
+) -> None:
     """Add the own fields that plugins' patches set to those of the request."""
     known = scope.hooks.tenant.fields.of(entity.record_type, scope.hooks.tenant.enabled)
     for call, patch in patches:
@@ -53,8 +74,12 @@ def take_own_fields(scope: Scope, entity: Entity, patches: Iterable[tuple[Call, 
             message = (
                 f"plugin {call.plugin.label} declares no fields on {entity.record_type}; add [[fields]] to its manifest"
             )
-            raise InvalidInput(message, plugin=call.plugin.label)
-        plugins.setdefault(call.plugin.id, {}).update(fields.checked(patch.fields, by_api=False))
+            raise InvalidInput(message, plugin=call.plugin.label, hook=hook)
+        try:
+            checked = fields.checked(patch.fields, by_api=False)
+        except InvalidInput as error:
+            raise _blamed(call.plugin.label, hook, error) from error
+        plugins.setdefault(call.plugin.id, {}).update(checked)
 
 
 def checked_plugins(scope: Scope, entity: Entity, given: Mapping[str, Mapping[str, Any]]) -> PluginValues:

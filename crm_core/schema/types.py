@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Day", "Flag", "Id", "Json", "Money", "Percent", "PlainText", "Quantity", "Rate", "UnitPrice", "UtcDateTime"]
 
 _INT64_MAX = 2**63 - 1
+_LONGEST_SHOWN = 40
 # Wide enough for any int64 with a scale of ten; a value that would lose a digit raises instead of being rounded.
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 # asyncpg writes the very first and last day as "-infinity" and "infinity", so both databases stop one day earlier.
@@ -109,12 +110,12 @@ class _Scaled(_Native):
             raise ValueError(message)
         # Not abs(): that computes, and overflows with an exponent beyond Python's own limit.
         if value.copy_abs() > self.limit:
-            message = f"{name} cannot hold {value}: the limit is {self.limit} either side of zero"
+            message = f"{name} cannot hold {_shown(value)}: the limit is {self.limit} either side of zero"
             raise ValueError(message)
         try:
             return value.quantize(self.step, context=_EXACT)
         except (Inexact, InvalidOperation):
-            message = f"{name} cannot hold {value}: the limit is {self.scale} decimal places; round it first"
+            message = f"{name} cannot hold {_shown(value)}: the limit is {self.scale} decimal places; round it first"
             raise ValueError(message) from None
 
     def coerce_compared_value(self, op: OperatorType | None, value: object) -> TypeEngine[Any]:
@@ -152,6 +153,11 @@ class _Scaled(_Native):
         """Write a constant into SQL text, as defaults and partial indexes need it."""
         bind = self.bind_processor(dialect)
         return lambda value: str(bind(value))
+
+
+def _shown(value: Decimal) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{value:.6e}"
 
 
 class Money(_Scaled):

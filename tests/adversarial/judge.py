@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.adversarial.rows import CATALOG
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -34,7 +36,7 @@ def changed_rows(before: Rows, after: Rows, *, accepted: bool) -> Iterator[str]:
             yield f"{len(gone)} rows of {table} changed or went"
         if new and not accepted and not noted:
             yield f"a refused operation left {len(new)} rows in {table}"
-        if new and table.startswith("plg_"):
+        if new and (table.startswith("plg_") or table == CATALOG):
             yield f"{len(new)} rows are new in {table}"
 
 

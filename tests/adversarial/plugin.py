@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, indent
 
 from plugin_sdk import HOOKS
 
+MIGRATING = "attacker_m"
 CORPUS = Path(__file__).parent / "corpus"
 _MANIFEST = """
     [plugin]
@@ -46,9 +47,8 @@ FACTS = (
     "database_file",
     "database_socket",
     "host_file",
-    "server_pid",
 )
-_MIGRATION = """
+_MIGRATION_HEAD = """
     from __future__ import annotations
 
     import sqlalchemy as sa
@@ -58,7 +58,10 @@ _MIGRATION = """
     down_revision = None
     branch_labels = None
     depends_on = None
-
+"""
+_MIGRATION = (
+    _MIGRATION_HEAD
+    + """
 
     def upgrade():
         op.create_table(
@@ -78,6 +81,7 @@ _MIGRATION = """
         )
         op.create_index("ix_{table}_record", "{table}", ["tenant_id", "record_id"], schema="plg_{name}")
 """
+)
 _ATTACKER = """
     from __future__ import annotations
 
@@ -146,6 +150,22 @@ def write_attacker(site: Path) -> None:
 def write_victim(site: Path) -> None:
     """Write the package of the plugin whose secrets the other one is after."""
     _write(site, "victim", _VICTIM, ("record_after_write",), table="secret", field="hidden")
+
+
+def write_migrating(site: Path, body: str, host_file: Path) -> Path:
+    """Write the package of a plugin whose one migration has this body; return the file of the migration.
+
+    A package that is there gets another migration.
+    """
+    package = site / f"crm_{MIGRATING}"
+    if not package.exists():
+        _write(site, MIGRATING, "", (), table="t", field="mark")
+        (package / "migrations/versions/0001_tables.py").unlink()
+    upgrade = indent(body, "    ")
+    code = dedent(_MIGRATION_HEAD).strip() + f"\n\nSCHEMA = 'plg_{MIGRATING}'\nHOST_FILE = {str(host_file)!r}\n"
+    file = package / "migrations/versions/0001_attack.py"
+    file.write_text(f"{code}\n\ndef upgrade():\n{upgrade}\n", encoding="utf-8")
+    return file
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""Every row of a database outside the attacking plugin's own, read past the core."""
+"""Every row and every definition of a database outside the attacking plugin's own, read past the core."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from uuid import UUID
 
 import asyncpg
 
+from tests.adversarial.catalog import ON_POSTGRES, ON_SQLITE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Rows = dict[str, frozenset[str]]
 _OWN = "plg_attacker"
+CATALOG = "catalog"
 _TABLES = """
     SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND (n.nspname IN ('core', 'plat') OR n.nspname LIKE 'plg\\_%') ORDER BY 1
@@ -22,7 +25,10 @@ _TABLES = """
 
 
 def all_rows(url: str, other_tenant: str) -> Rows:
-    """Return the rows of every table as JSON texts; of the attacker's own tables only another tenant's."""
+    """Return the rows of every table as JSON texts; of the attacker's own tables only another tenant's.
+
+    What the database's catalog says of everything else is a table among them, named ``CATALOG``.
+    """
     read = _of_sqlite(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else asyncio.run(_of_postgres(url))
     return {
         table: frozenset(row for row in rows if not table.startswith(_OWN) or other_tenant in row)
@@ -36,7 +42,8 @@ def _of_sqlite(file: str) -> Mapping[str, list[str]]:
     try:
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         names = [name for (name,) in connection.execute(query)]
-        return {name: [_text(row) for row in connection.execute(f'SELECT * FROM "{name}"')] for name in names}  # noqa: S608 - as below
+        read = {name: [_text(row) for row in connection.execute(f'SELECT * FROM "{name}"')] for name in names}  # noqa: S608 - as below
+        return read | {CATALOG: [_text(row) for row in connection.execute(ON_SQLITE)]}
     finally:
         connection.close()
 
@@ -45,7 +52,8 @@ async def _of_postgres(url: str) -> Mapping[str, list[str]]:
     connection = await asyncpg.connect(url)
     try:
         names = [row[0] for row in await connection.fetch(_TABLES)]
-        return {name: [_text(row) for row in await connection.fetch(f"SELECT * FROM {name}")] for name in names}  # noqa: S608 - the catalog's own names
+        read = {name: [_text(row) for row in await connection.fetch(f"SELECT * FROM {name}")] for name in names}  # noqa: S608 - the catalog's own names
+        return read | {CATALOG: [_text(row) for query in ON_POSTGRES for row in await connection.fetch(query)]}
     finally:
         await connection.close()
 

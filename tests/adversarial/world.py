@@ -7,13 +7,14 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from plugin_sdk.testing.command import Command, clean_environment
+from plugin_sdk.testing.command import Command, CommandError, clean_environment
 from plugin_sdk.testing.process import ServerProcess
 from tests.adversarial.judge import Outcome, changed_rows, missing_rows, read_secrets
-from tests.adversarial.plugin import FACTS, write_attacker, write_victim
+from tests.adversarial.plugin import FACTS, MIGRATING, write_attacker, write_migrating, write_victim
 from tests.adversarial.rows import all_rows
 
 if TYPE_CHECKING:
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.adversarial.corpus import Attack
+    from tests.adversarial.rows import Rows
 
 _OTHERS = "secret-of-the-other-tenant"
 _HOST = "host-secret"
 _SECONDS = 15.0
+_LONGEST_INSTALL = 60.0
+_NO_ANSWER = "no answer"
+_GONE = "the server is gone"
 
 
 @dataclass
@@ -60,24 +65,56 @@ class World:
         self._post("/plugins/attacker/resume")
         before = self._rows()
         answer = self._post("/accounts", {"name": f"{attack.at}:{attack.id}"})
-        harms: list[str] = []
-        if answer is None:
-            harms.append("no answer")
-        accepted = answer is not None and answer.is_success
-        text = answer.text if answer is not None else ""
         after = self._rows()
-        harms += self._next_request()
-        harms += changed_rows(before, after, accepted=accepted)
-        if answer is not None and accepted:
-            record_id = answer.json()["id"].replace("-", "")
-            harms += missing_rows(before, after, "core." if "core.account" in after else "", record_id)
-        harms += read_secrets(
-            text, (_OTHERS, "secret-of-the-victim", _HOST, self.command.environment["CRM_DATABASE_URL"])
-        )
-        if "no answer" in harms or "the server is gone" in harms:
-            self.stop()
-            self.start()
+        harms = [*self._harms_of(answer, before, after), *self._next_request()]
+        if _NO_ANSWER in harms or _GONE in harms:
+            self.restart()
+        text = answer.text if answer is not None else ""
         return Outcome(attack.id, answer.status_code if answer is not None else None, text, tuple(harms))
+
+    def _harms_of(self, answer: httpx.Response | None, before: Rows, after: Rows) -> Iterator[str]:
+        if answer is None:
+            yield _NO_ANSWER
+        accepted = answer is not None and answer.is_success
+        yield from changed_rows(before, after, accepted=accepted)
+        if answer is None:
+            return
+        if accepted:
+            record_id = str(answer.json()["id"]).replace("-", "")
+            yield from missing_rows(before, after, "core." if "core.account" in after else "", record_id)
+        yield from read_secrets(answer.text, self._secrets())
+
+    def migrate(self, name: str, body: str) -> Outcome:
+        """Let an administrator install a plugin whose migration attacks, and compare the world with before."""
+        package = write_migrating(self.folder / "site", body, self.folder / "host")
+        before = self._rows()
+        installed, text = False, ""
+        try:
+            self.command.run("plugin", "install", MIGRATING, seconds=_LONGEST_INSTALL)
+            installed = True
+        except CommandError as error:
+            text = error.output
+        after = self._rows()
+        harms = [*changed_rows(before, after, accepted=installed), *read_secrets(text, self._secrets())]
+        harms += self._next_request()
+        if installed:
+            harms += self._uninstall()
+        package.unlink()
+        return Outcome(name, 0 if installed else 1, text, tuple(harms))
+
+    def _uninstall(self) -> Iterator[str]:
+        try:
+            self.command.run("plugin", "uninstall", MIGRATING, "--purge")
+        except CommandError as error:
+            yield f"what is installed cannot be uninstalled: {error.output}"
+
+    def restart(self) -> None:
+        """End the server and serve anew."""
+        self.stop()
+        self.start()
+
+    def _secrets(self) -> tuple[str, ...]:
+        return (_OTHERS, "secret-of-the-victim", _HOST, self.command.environment["CRM_DATABASE_URL"])
 
     def _next_request(self) -> Iterator[str]:
         """Ask for something ordinary, and write something ordinary."""
@@ -85,7 +122,7 @@ class World:
         seen = self._get(f"/accounts/{self.facts['own_account']}")
         made = self._post("/accounts", {"name": name})
         if seen is None or made is None:
-            yield "the server is gone"
+            yield _GONE
         elif seen.status_code != httpx.codes.OK or seen.json()["name"] != self.target:
             yield f"the next read answers {seen.status_code}"
             # Harm is told once, not by every attack that follows.
@@ -95,7 +132,7 @@ class World:
         else:
             self.client.delete(f"/accounts/{made.json()['id']}")
 
-    def _rows(self) -> Any:
+    def _rows(self) -> Rows:
         return all_rows(self.look, self.facts["other_tenant"].replace("-", ""))
 
     def _get(self, path: str) -> httpx.Response | None:
@@ -153,10 +190,17 @@ def _furnish(world: World) -> None:
         "other_body": _OTHERS,
         "own_account": here[0],
         "database_file": command.environment["CRM_DATABASE_URL"].removeprefix("sqlite:///"),
+        "database_socket": _socket(command.environment["CRM_DATABASE_URL"]),
         "host_file": str(world.folder / "host"),
     }
     _enable(world, "main", world.facts)
     world.start()
+
+
+def _socket(url: str) -> str:
+    """Return the path of the database server's socket; a file has none."""
+    place = parse_qs(urlsplit(url).query).get("host")
+    return f"{place[0]}/.s.PGSQL.5432" if place else ""
 
 
 def _enable(world: World, tenant: str, facts: Mapping[str, str]) -> None:

@@ -123,7 +123,7 @@ async def _used(url: str, plugin: Discovered) -> UUID:
 
 
 def _goodbye(url: str, plugin: Discovered, export: Path | None, *, purge: bool = False) -> None:
-    settings = Settings(database_url=url)
+    settings = Settings(database_url=url, plugin_tier="in_process")
     remove(settings, "probe", export=export, purge=purge, actor="tester", discovered=[plugin])
 
 
@@ -148,7 +148,8 @@ def test_hook_plugin_import(database_url: str, make_plugin: MakePlugin, tmp_path
     tenant_id = run(_used(database_url, plugin))
     _goodbye(database_url, plugin, file)
     install(database_url, [plugin], "probe", core_version=__version__, actor="tester")
-    restore(Settings(database_url=database_url), "probe", file, actor="tester", discovered=[plugin])
+    settings = Settings(database_url=database_url, plugin_tier="in_process")
+    restore(settings, "probe", file, actor="tester", discovered=[plugin])
     assert [(str(tenant_id), [{"n": 1}, {"n": 2}])] == module_of(plugin).SEEN
 
 

@@ -18,9 +18,12 @@ from crm_core import __version__
 from crm_core.actors import system_actor
 from crm_core.db.migrate import in_transaction
 from crm_core.db.names import sqlite_text
+from crm_core.db.rights import PluginRights
+from crm_core.db.roles import as_plugin_owner
 from crm_core.db.statements import Statement
 from crm_core.identity.tenants import add_tenant
 from crm_core.outbox import drain
+from crm_core.plugin_host import namespace
 from crm_core.plugin_host.discovery import Discovered
 from crm_core.plugin_host.install import install
 from crm_core.plugins.service import disable, enable
@@ -71,13 +74,11 @@ def install_plugins(url: str) -> None:
     """Install both plugins and make their tables."""
 
     def make(connection: Connection) -> None:
-        for table in (steady.SEEN, troubled.SEEN):
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.schema.CreateSchema(str(table.schema)))
-                connection.execute(sa.schema.CreateTable(table))
-            else:
-                ddl = str(sa.schema.CreateTable(table).compile(dialect=connection.dialect))
-                connection.exec_driver_sql(sqlite_text(ddl))
+        for plugin, table in (("steady", steady.SEEN), ("troubled", troubled.SEEN)):
+            namespace.admit(connection, plugin)
+            ddl = str(sa.schema.CreateTable(table).compile(dialect=connection.dialect))
+            with as_plugin_owner(connection, plugin):
+                connection.exec_driver_sql(sqlite_text(ddl) if connection.dialect.name == "sqlite" else ddl)
 
     in_transaction(url, make)
     for plugin in discovered():
@@ -128,13 +129,11 @@ class World:
 
     async def seen(self, plugin: Any) -> list[tuple[str, str]]:
         """Return what a plugin has noted, in the order in which it received it (by event id)."""
-        table = plugin.SEEN
-        return [
-            (str(name), str(what))
-            for name, what in await self.rows(
-                sa.select(table.c.name, table.c.what).order_by(table.c.event_id, table.c.what)
-            )
-        ]
+        table, name = plugin.SEEN, plugin.__name__.rpartition(".")[2]
+        noted = Statement(sa.select(table.c.name, table.c.what).order_by(table.c.event_id, table.c.what))
+        rights = PluginRights(name, f"{name}@1.0.0")
+        rows = await self.run(lambda scope: scope.uow.fetch(noted, {}, rights))
+        return [(str(row[0]), str(row[1])) for row in rows]
 
 
 @asynccontextmanager
@@ -160,7 +159,7 @@ async def another_process(here: World, *packages: str) -> AsyncIterator[World]:
 
 
 def _settings(url: str) -> Settings:
-    return Settings(database_url=url, pool_size=6, background=False)
+    return Settings(database_url=url, plugin_tier="in_process", pool_size=6, background=False)
 
 
 async def _relay(url: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crm_core.isolation.channel import ChannelTimeout
 from crm_core.isolation.process import WorkerProcess
 from crm_core.isolation.spec import WorkerSpec
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 MEMORY = 256 * 2**20
 _CHILD = Path(__file__).with_name("probed_child.py")
 _PROBES = [Path(__file__).with_name(name) for name in ("probes.py", "legal_probes.py")]
-_SECONDS = 60
+_SECONDS = 30
 
 
 class Raised(Exception):
@@ -47,7 +48,12 @@ class Child:
         return answer["returned"]
 
     def _answer(self) -> Any:
-        return json.loads(self.process.channel.receive(time.monotonic() + _SECONDS))
+        try:
+            return json.loads(self.process.channel.receive(time.monotonic() + _SECONDS))
+        except ChannelTimeout:
+            # Its answer may come yet, and would be taken for that of the next question.
+            self.process.kill()
+            raise
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from crm_core.identity.tenants import furnished, make_principal_key
 from crm_core.jobs.scheduler import run_due
 from crm_core.outbox import drain
 from crm_core.plugin_host.install import install
-from crm_core.plugin_host.tiers import Tier
 from crm_core.plugins.removal import remove, restore
 from crm_core.runtime import opened
 from crm_core.settings import Settings
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crm_core.plugin_host.discovery import Discovered
+    from crm_core.plugin_host.tiers import Tier
 
     T = TypeVar("T")
 
@@ -115,7 +115,8 @@ class LocalStage:
         where = path if path.startswith(_OUTSIDE) else _API + path
         response = self.server.run(self.server.client.request(method, where, content=content, headers=sent))
         kept = {name: value for name in _KEPT_HEADERS if (value := response.headers.get(name))}
-        return Answer(response.status_code, response.json() if response.content else None, kept)
+        is_json = response.headers.get("content-type", "").endswith("json")
+        return Answer(response.status_code, response.json() if is_json else response.text or None, kept)
 
     def ask(self, method: str, path: str, body: object = None) -> Answer:
         """Ask as the administrator."""

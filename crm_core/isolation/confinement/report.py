@@ -35,6 +35,6 @@ class Report:
         reasons = "; ".join(f"{wall}: {self.missing.get(wall, 'there is no wall of this name')}" for wall in lacking)
         message = (
             f"plugin {plugin} may not run here: walls that must stand around it are missing ({reasons}); "
-            "put right what is in their way, or require fewer walls"
+            "put right what is in their way, or take these walls out of CRM_ISOLATION_REQUIRE"
         )
         raise ConfinementError(message)

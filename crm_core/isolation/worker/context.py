@@ -6,13 +6,13 @@ audit event and budget is the same. Nothing here protects anything: it is the pl
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
-from crm_core.isolation.values import from_tree
+from crm_core.isolation.values import decode
 from plugin_sdk import NotAllowed, Page, Record
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
@@ -42,6 +42,7 @@ class WorkerContext:
         self._plugin = plugin
         self._label = label
         self._facts = facts
+        self._settings: Mapping[str, Any] | None = None
         self._alive = True
 
     def close(self) -> None:
@@ -92,8 +93,9 @@ class WorkerContext:
     def settings(self) -> Mapping[str, Any]:
         """The tenant's settings of this plugin."""
         self._check_alive()
-        settings: Mapping[str, Any] = from_tree(self._facts.settings)
-        return settings
+        if self._settings is None:
+            self._settings = decode(self._facts.settings)
+        return self._settings
 
     @property
     def api(self) -> WorkerApi:
@@ -105,7 +107,7 @@ class WorkerContext:
     def sql(self) -> WorkerSql:
         """Own tables."""
         self._check_alive()
-        return WorkerSql(self)
+        return WorkerSql(self, self._label)
 
     @property
     def fields(self) -> WorkerFields:
@@ -117,9 +119,9 @@ class WorkerContext:
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines the host writes."""
         self._check_alive()
-        logger = logging.Logger("crm_core.plugins")  # noqa: LOG001 - it lives as long as the call
-        logger.addHandler(_ToHost(self))
-        return logging.LoggerAdapter(logger, {})
+        from crm_core.isolation.worker.lines import logger_to  # noqa: PLC0415 - few calls log, and every worker starts
+
+        return logger_to(self.line)
 
     def _check_alive(self) -> None:
         if not self._alive:
@@ -187,34 +189,26 @@ class WorkerFields:
 class WorkerSql:
     """See ``plugin_sdk.Sql``; statements travel as what they are made of, never as text."""
 
-    def __init__(self, context: WorkerContext) -> None:
+    def __init__(self, context: WorkerContext, label: str) -> None:
         self._ask = context.ask
+        self._label = label
 
     def execute(self, statement: Any) -> int:
         """Run an INSERT, UPDATE or DELETE over own tables."""
-        from crm_core.isolation.statements import outgoing  # noqa: PLC0415 - SQLAlchemy only for plugins with tables
+        from crm_core.isolation.worker import sql  # noqa: PLC0415 - SQLAlchemy only for plugins with tables
 
-        count: int = self._ask("sql.execute", outgoing.encode(statement))
+        count: int = self._ask("sql.execute", sql.encoded(statement, self._label, write=True))
         return count
 
     def rows(self, statement: Any) -> list[Mapping[str, Any]]:
         """Run a SELECT and return its rows."""
         from crm_core.isolation.statements import outgoing  # noqa: PLC0415 - as above
+        from crm_core.isolation.worker import sql  # noqa: PLC0415 - as above
 
-        return outgoing.results(statement, self._ask("sql.rows", outgoing.encode(statement)))
+        rows = self._ask("sql.rows", sql.encoded(statement, self._label, write=False))
+        return outgoing.results(statement, rows)
 
     def scalar(self, statement: Any) -> Any:
         """Run a SELECT and return one value."""
         rows = self.rows(statement)
         return next(iter(rows[0].values())) if rows else None
-
-
-class _ToHost(logging.Handler):
-    """Sends every line to the host, with its traceback where it has one."""
-
-    def __init__(self, context: WorkerContext) -> None:
-        super().__init__()
-        self._context = context
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._context.line(record.levelno, self.format(record))

@@ -103,7 +103,7 @@ def _described(route: Any) -> RouteData:
         str(route.permission),
         str(route.summary),
         route.status,
-        str(route.handler.__name__),
+        str(getattr(route.handler, "__name__", "")),
         _schema(route.response),
         None if route.body is None else _schema(route.body),
     )

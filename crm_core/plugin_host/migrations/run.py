@@ -53,12 +53,13 @@ def migrate(connection: Connection, manifest: Manifest, location: str, in_worker
         upgrade_plugin_connection(connection, manifest.id, location, upgrade=upgrade)
     except CrmError:
         raise
-    except Exception as error:
+    # An interrupt is the operator's own; whatever else ends the program here comes from the migration.
+    except (Exception, SystemExit, GeneratorExit) as error:
         raise _failed(manifest, error) from error
     require_harmless(connection, manifest.id, manifest.label)
 
 
-def _failed(manifest: Manifest, error: Exception) -> PluginError:
+def _failed(manifest: Manifest, error: BaseException) -> PluginError:
     message = f"{manifest.label}: its migration failed: {safe_text(error)}; nothing of it was kept"
     if isinstance(error, sa.exc.DBAPIError) and sqlstate(error) == _NOT_ALLOWED:
         message = (

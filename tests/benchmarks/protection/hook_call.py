@@ -1,6 +1,6 @@
 """What the protection of a hook call costs: a bare call of the function against the same through dispatch.
 
-Run it on a quiet machine: ``python tests/benchmarks/protection/hook_call.py``. Everything is on: budget, meter,
+Run it on a quiet machine: ``python -m tests.benchmarks.protection.hook_call``. Everything is on: budget, meter,
 watchdog, counters, breaker, result check, the context that dies with its call. The hooks run no SQL. Rounds are
 interleaved, so that a machine that slows down slows all of them; medians are printed, in microseconds a call.
 """
@@ -33,14 +33,20 @@ _PLUGINS = {
     "plain": "def record_validate(operation, new, changed):\n    return None",
     "context": "def record_validate(ctx, operation, new, changed):\n    return None",
     "answer": "def record_validate(ctx, operation, new, changed):\n    return ISSUES",
+    "patch": "def record_before_write(ctx, operation, new):\n    return PATCH",
 }
 _HOOKS = """\
-from plugin_sdk import Issue, Level, hookimpl
+from plugin_sdk import Issue, Level, Patch, hookimpl
 
+PATCH = Patch({"name": "A", "industry": "B"})
 ISSUES = [Issue("code", "text", "name", Level.WARNING)]
 
 @hookimpl
 """
+
+
+def _hook_of(plugin: str) -> str:
+    return _PLUGINS[plugin].removeprefix("def ").partition("(")[0]
 
 
 def _cases(hooks: Hooks) -> Mapping[str, Callable[[], Any]]:
@@ -49,11 +55,13 @@ def _cases(hooks: Hooks) -> Mapping[str, Callable[[], Any]]:
     arguments = {"operation": Operation.UPDATE, "old": record, "new": record, "changed": frozenset({"name"})}
     cases: dict[str, Callable[[], Any]] = {}
     for plugin in _PLUGINS:
-        (call,) = (call for call in hooks.tenant.calls("record_validate", "account") if call.plugin.id == plugin)
+        hook = _hook_of(plugin)
+        (call,) = (call for call in hooks.tenant.calls(hook, "account") if call.plugin.id == plugin)
         given = tuple(None if name == "ctx" else arguments[name] for name in call.arguments)
         own = (call,)
         cases[f"{plugin}: bare"] = lambda function=call.function, given=given: function(*given)
-        cases[f"{plugin}: guarded"] = lambda own=own: hooks._run("record_validate", own, dict(arguments))  # noqa: SLF001
+        named = dict(arguments)
+        cases[f"{plugin}: guarded"] = lambda hook=hook, own=own, named=named: hooks._run(hook, own, named)  # noqa: SLF001
     return cases
 
 
@@ -72,8 +80,10 @@ def _measure(scope: Scope) -> dict[str, float]:
 async def _main(folder: Path) -> None:
     url = f"sqlite:///{folder}/crm.db"
     migrate(url)
-    manifest = '[hooks.record_validate]\nrecord_types = ["account"]'
-    plugins = [write_plugin(folder, name, _HOOKS + code, manifest) for name, code in _PLUGINS.items()]
+    plugins = [
+        write_plugin(folder, name, _HOOKS + code, f'[hooks.{_hook_of(name)}]\nrecord_types = ["account"]')
+        for name, code in _PLUGINS.items()
+    ]
     async with running(url, plugins=plugins) as app:
         result = await app.as_system(_measure)
     for name, micros in result.items():

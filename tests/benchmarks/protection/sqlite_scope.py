@@ -1,6 +1,6 @@
 """What a plugin's rights cost on SQLite: the same statements with the core's rights and with a plugin's.
 
-Run it on a quiet machine: ``python tests/benchmarks/protection/sqlite_scope.py``. A scope is what ``ctx.sql`` does: a
+Run it on a quiet machine: ``python -m tests.benchmarks.protection.sqlite_scope``. A scope is what ``ctx.sql`` does: a
 savepoint around a write, the plugin's rights, one statement, the core's rights, and then a statement of the core, which
 pays for what the change of rights has cost. The same without a scope is asked by a connection without any policy.
 Rounds are interleaved, so that a machine that slows down slows all of them; medians are printed, in microseconds.

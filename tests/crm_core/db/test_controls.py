@@ -115,7 +115,8 @@ def test_entering_and_leaving_are_two_texts() -> None:
     assert controls.take() == f"BEGIN; SAVEPOINT sp1; {ENTER}"
     controls.release("sp1")
     controls.become(None)
-    assert controls.committing() == f"RELEASE SAVEPOINT sp1; {LEAVE}; COMMIT"
+    # What the transaction's end takes back by itself is not said; the plugin's triggers still run as the plugin.
+    assert controls.committing() == "RELEASE SAVEPOINT sp1; SET CONSTRAINTS ALL IMMEDIATE; COMMIT"
 
 
 def test_without_roles_the_limits_remain() -> None:

@@ -37,6 +37,33 @@ def test_a_body_that_is_not_json_or_does_not_fit_is_located(client: BlockingClie
     assert system.status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/accounts", b'{"name": "\\ud800x"}', "$.name"),
+        ("/accounts", b'{"name": "x", "description": "\\udfff"}', "$.description"),
+        ("/accounts", b'{"name": "x", "\\ud800": "y"}', "$"),
+        ("/accounts", b'{"name": 1%s}' % (b"0" * 100_000), "$.name"),
+        ("/accounts/bulk", b'{"operations": [{"create": {"name": "\\ud800"}}]}', "$.operations[0].create.name"),
+        ("/activities", b'{"kind": "call", "data": {"a": ["\\ud800"]}}', "$.data.a[0]"),
+        ("/activities", b'{"kind": "call", "data": {"a": 1%s}}' % (b"0" * 100_000), "$.data[...]"),
+    ],
+    ids=["text", "last half", "key", "number", "bulk", "JSON", "number in JSON"],
+)
+def test_what_nobody_can_keep_is_located(client: BlockingClient, path: str, body: bytes, pointer: str) -> None:
+    answer = client.run(client.http.post(path, content=body))
+    assert (answer.status_code, answer.json()["pointer"]) == (422, pointer)
+    assert len(answer.content) < 500
+
+
+@pytest.mark.parametrize("value", [b"1" + b"0" * 100_000, b'"1%s"' % (b"0" * 100_000), b"1e100000", b'"-1e100000"'])
+def test_a_number_far_too_large_names_its_field(client: BlockingClient, value: bytes) -> None:
+    body = b'{"name": "x", "currency": "EUR", "amount": %s}' % value
+    answer = client.run(client.http.post("/opportunities", content=body))
+    assert (answer.status_code, answer.json()["field"]) == (422, "amount")
+    assert len(answer.content) < 500
+
+
 def test_a_body_over_the_limit_is_refused(database_url: str) -> None:
     async def scenario() -> None:
         async with running(database_url, max_body_bytes=1000) as app:

@@ -197,6 +197,40 @@ def test_a_frame_half_read_at_the_deadline_is_whole_at_the_next_call(pair: tuple
     assert channel.receive(time.monotonic() + _LATE) == b"the whole frame"
 
 
+def test_who_waits_a_moment_gets_what_is_there_and_nothing_else() -> None:
+    ours, theirs = socket.socketpair()
+    channel = Channel(ours, moment=0.002)
+    with theirs, contextlib.closing(channel):
+        assert channel.receive_soon() is None
+        theirs.sendall(_frame(b"one") + _frame(b"two") + _frame(b"three")[:6])
+        assert [channel.receive_soon() for _ in range(3)] == [b"one", b"two", None]
+        theirs.sendall(_frame(b"three")[6:])
+        assert channel.receive(time.monotonic() + _LATE) == b"three"
+        theirs.sendall(b"\xff\xff\xff\xff")
+        with pytest.raises(FrameTooLarge):
+            channel.receive_soon()
+
+
+def test_who_waits_for_ever_outlasts_many_moments() -> None:
+    ours, theirs = socket.socketpair()
+    channel = Channel(ours, moment=0.001)
+    with theirs, contextlib.closing(channel), _meanwhile(lambda over: _sends_after(theirs, over)):
+        assert channel.receive() == b"late"
+
+
+def _sends_after(theirs: socket.socket, over: threading.Event) -> None:
+    over.wait(0.05)
+    theirs.sendall(_frame(b"late"))
+
+
+def test_waiting_a_moment_for_one_who_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    channel = Channel(ours, moment=0.002)
+    theirs.close()
+    with contextlib.closing(channel), pytest.raises(ChannelClosed):
+        channel.receive_soon()
+
+
 def test_closing_wakes_who_waits(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     outcomes: list[str] = []

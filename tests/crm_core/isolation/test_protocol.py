@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from crm_core.isolation import protocol
 from crm_core.isolation.failures import Failure
 from crm_core.isolation.inspection import Implementation, Parameter
-from crm_core.isolation.values import DecodeError, encode_tree, to_tree
+from crm_core.isolation.values import DecodeError, encode, encode_tree, to_tree
 
-_FACTS = protocol.Facts(uuid4(), None, "r1", dt.datetime.now(dt.UTC), to_tree({"points": 3}))
+_FACTS = protocol.Facts(uuid4(), None, "r1", dt.datetime.now(dt.UTC), encode({"points": 3}))
 _FROM_HOST: list[protocol.FromHost] = [
     protocol.Start("loyalty", "loyalty@1.0.0", "crm_loyalty.hooks"),
     protocol.Invoke("hook", "record_validate", _FACTS, [to_tree(uuid4()), to_tree({"a": [1]})]),

@@ -203,3 +203,16 @@ def test_no_process_is_left_when_the_server_goes_down(sqlite_url: str, make_plug
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_the_first_worker_is_there_before_the_first_request(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    plugin = make_plugin("warm", "from plugin_sdk import hookimpl\n@hookimpl\ndef record_validate(new): ...", _DECLARED)
+
+    async def scenario() -> None:
+        async with running(sqlite_url, plugins=[plugin], tier="isolated") as app:
+            (worker,) = _remote(app, "warm").workers
+            assert (await app.client().post("/accounts", json={"name": "A"})).status_code == 201
+            assert _remote(app, "warm").workers == (worker,)
+            assert worker.calls == 1
+
+    run(scenario())

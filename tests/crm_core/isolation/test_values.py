@@ -20,64 +20,14 @@ from plugin_sdk import (
     Issue,
     Level,
     Match,
-    Operation,
     Page,
     Patch,
     Record,
     Score,
     Stage,
-    UninstallMode,
 )
+from tests.support.travelling import RECORDS, VALUES, same
 
-_DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30)
-_LEAVES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.integers(min_value=-(2**300), max_value=2**300),
-    st.floats(allow_nan=False),
-    st.text(),
-    st.binary(),
-    _DECIMALS,
-    st.uuids(),
-    st.datetimes(),
-    st.datetimes(timezones=st.just(dt.UTC)),
-    st.builds(
-        lambda at, offset: at.replace(tzinfo=dt.timezone(offset)),
-        st.datetimes(dt.datetime(2, 1, 1), dt.datetime(9998, 1, 1)),  # noqa: DTZ001 - the offset comes after
-        st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23)),
-    ),
-    st.dates(),
-    st.times(),
-    st.timedeltas(),
-    st.sampled_from([*Operation, *Level, *UninstallMode]),
-)
-_KEYS = st.one_of(st.uuids(), st.integers(), st.dates(), st.text(max_size=3), _DECIMALS)
-
-
-def _inside(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(
-        st.lists(values, max_size=4),
-        st.lists(values, max_size=4).map(tuple),
-        st.sets(_KEYS, max_size=4),
-        st.frozensets(_KEYS, max_size=4),
-        st.dictionaries(st.text(), values, max_size=4),
-        st.dictionaries(_KEYS, values, max_size=4),
-        st.dictionaries(st.text(), values, max_size=4).map(MappingProxyType),
-        st.builds(Patch, st.dictionaries(st.text(), values), st.dictionaries(st.text(), values)),
-    )
-
-
-_VALUES = st.recursive(_LEAVES, _inside, max_leaves=20)
-_FIELDS = st.dictionaries(st.text(), _VALUES, max_size=5)
-_RECORDS = st.builds(
-    Record,
-    st.text(),
-    st.uuids(),
-    st.integers(0, 2**31),
-    _FIELDS.map(MappingProxyType),
-    st.dictionaries(st.text(), _FIELDS.map(MappingProxyType), max_size=2).map(MappingProxyType),
-)
 _STAGE = Stage(uuid4(), "won", "Won", "won", uuid4(), "sales")
 _RECORD = Record("lead", uuid4(), 2, MappingProxyType({"name": "A", "amount": Decimal("1.50")}))
 _MADE = [
@@ -94,23 +44,12 @@ _MADE = [
 ]
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Compare as Python does, but True is not 1 and a tuple no list."""
-    if type(one) is not type(other) or one != other:
-        return False
-    if isinstance(one, list | tuple):
-        return all(map(_same, one, other))
-    if isinstance(one, dict | MappingProxyType):
-        return all(_same(value, other[key]) for key, value in one.items())
-    return True
-
-
-@given(_VALUES)
+@given(VALUES)
 def test_every_value_comes_back_as_it_was(value: Any) -> None:
-    assert _same(decode(encode(value)), value)
+    assert same(decode(encode(value)), value)
 
 
-@given(_RECORDS)
+@given(RECORDS)
 def test_records_come_back_frozen(record: Record) -> None:
     back = decode(encode(record))
     assert back == record
@@ -156,7 +95,7 @@ class _Pair(NamedTuple):
     ],
 )
 def test_subclasses_become_what_they_are_made_of(value: Any, back: Any) -> None:
-    assert _same(decode(encode(value)), back)
+    assert same(decode(encode(value)), back)
 
 
 def _nested(levels: int) -> list[Any]:
@@ -199,7 +138,7 @@ def test_random_bytes_raise_nothing_but_a_decode_error(data: bytes) -> None:
         return
 
 
-@given(_VALUES, st.data())
+@given(VALUES, st.data())
 def test_damaged_bytes_raise_nothing_but_a_decode_error(value: Any, data: st.DataObject) -> None:
     whole = bytearray(encode(value))
     for _ in range(data.draw(st.integers(1, 4))):

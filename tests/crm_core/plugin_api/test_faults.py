@@ -240,7 +240,7 @@ def test_another_process_notices_and_another_tenant_is_not_concerned(
     fragile = _fragile(make_plugin, "record_validate")
 
     async def scenario() -> None:
-        settings = Settings(database_url=database_url, background=False, refresh_seconds=0.0)
+        settings = Settings(database_url=database_url, plugin_tier="in_process", background=False, refresh_seconds=0.0)
         async with (
             running(database_url, plugins=[fragile], breaker_rest_seconds=0, refresh_seconds=0.0) as app,
             opened(settings, discovered=[fragile]) as other,

@@ -230,3 +230,49 @@ def test_a_caught_failure_leaves_the_operation_usable(database_url: str, make_pl
             assert await as_plugin(app, lambda ctx: ctx.sql.scalar(sa.select(BOOK.c.title))) == "first"
 
     run(scenario())
+
+
+def test_a_condition_cannot_reach_past_the_tenant(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    plugin = books(make_plugin)
+    # SQLAlchemy writes ``pages BETWEEN 1 AND pages = 0 OR id != …``, and all of it is true of any row.
+    everywhere = BOOK.c.pages.between(1, sa.or_(BOOK.c.pages == 0, BOOK.c.id != UUID(int=9)))
+
+    async def scenario() -> None:
+        async with library(sqlite_url, plugin) as app:
+            other = await app.add_tenant("other")
+            await as_plugin(app, fill)
+            for statement in (sa.update(BOOK).where(everywhere).values(lent=None), sa.delete(BOOK).where(everywhere)):
+                changed = await as_plugin(app, lambda ctx, each=statement: ctx.sql.execute(each), tenant_id=other)  # type: ignore[misc]
+                assert changed == 0
+            rows = await as_plugin(app, lambda ctx: ctx.sql.rows(sa.select(BOOK.c.lent).order_by(BOOK.c.id)))
+            assert [row["lent"] for row in rows] == [True, None]
+
+    run(scenario())
+
+
+def test_the_tenant_has_no_other_name(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    plugin, one = books(make_plugin), UUID(int=1)
+
+    def table(*named: tuple[str, str]) -> Any:
+        columns = [sa.Column(name, sa.Uuid(), key=key) for name, key in named]
+        return sa.Table("book", sa.MetaData(), *columns, schema="plg_books")
+
+    shouted = upsert(BOOK).values(id=one, title="x")
+    shouted = shouted.on_conflict_do_update(index_elements=["tenant_id", "id"], set_={"TENANT_ID": one})
+    refused: list[tuple[Any, str]] = [
+        (sa.update(table(("account_id", "tenant_id"), ("id", "id"))).values(id=one), "tenant_id under another name"),
+        (
+            sa.update(table(("tenant_id", "tenant_id"), ("TENANT_ID", "x"))).values(x=one),
+            "tenant_id under another name",
+        ),
+        (sa.update(table(("tenant_id", "x"), ("id", "tenant_id"))).values(x=one), "tenant_id under another name"),
+        (shouted, "a new value for tenant_id"),
+    ]
+
+    async def scenario() -> None:
+        async with library(sqlite_url, plugin) as app:
+            for statement, told in refused:
+                text = await _refusal(lambda function: as_plugin(app, function), statement)
+                assert told in text
+
+    run(scenario())

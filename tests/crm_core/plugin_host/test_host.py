@@ -19,13 +19,17 @@ _HOOKS = "from plugin_sdk import hookimpl\n@hookimpl\ndef record_validate(new): 
 _ON_ALL = "[hooks.record_validate]\n"
 
 
+def _settings(url: str, **options: Any) -> Settings:
+    return Settings(database_url=url, plugin_tier="in_process", **options)
+
+
 def put(url: str, *plugins: Discovered) -> None:
     for plugin in plugins:
         install(url, plugins, plugin.id, core_version=__version__, actor="tester")
 
 
 async def _told(url: str, *found: Discovered) -> dict[str, tuple[str, str | None]]:
-    async with opened(Settings(database_url=url, background=False), discovered=found) as runtime:
+    async with opened(_settings(url, background=False), discovered=found) as runtime:
         registry = runtime.host.registry
 
         def read(connection: Any) -> list[dict[str, Any]]:

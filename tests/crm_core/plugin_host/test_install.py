@@ -9,6 +9,7 @@ from crm_core import __version__
 from crm_core.db.migrate import in_transaction
 from crm_core.errors import PluginError
 from crm_core.plugin_host.install import install, uninstall
+from crm_core.plugin_host.tiers import Tier
 from crm_core.schema import field_def, plugin, plugin_history
 from tests.support.app import run
 from tests.support.books import MIGRATION, VALUES, as_plugin, books, fill, library
@@ -34,70 +35,85 @@ def upgrade():
 """
 
 
+IN_BOTH_TIERS = pytest.mark.parametrize("tier", list(Tier))
+
+
 def revision(name: str, after: str, *statements: str) -> str:
     return _HEADER.format(name, after) + "".join(f"    {line}\n" for line in statements)
 
 
-def put(url: str, *found: Discovered, core: str = __version__) -> None:
-    install(url, found, found[0].id, core_version=core, actor="tester")
+def put(url: str, *found: Discovered, core: str = __version__, tier: Tier = Tier.IN_PROCESS) -> None:
+    install(url, found, found[0].id, core_version=core, actor="tester", tiers={each.id: tier for each in found})
 
 
 def states(url: str) -> dict[str, tuple[str, str]]:
     return {row["id"]: (row["version"], row["state"]) for row in platform_rows(url, plugin)}
 
 
-def refusal(url: str, *found: Discovered, core: str = __version__) -> str:
+def refusal(url: str, *found: Discovered, core: str = __version__, tier: Tier = Tier.IN_PROCESS) -> str:
     """Install in vain; nothing at all may be different afterwards."""
     before = core_fingerprint(url), plugin_objects(url, found[0].id), states(url), platform_rows(url, field_def)
     with pytest.raises(PluginError) as caught:
-        put(url, *found, core=core)
+        put(url, *found, core=core, tier=tier)
     after = core_fingerprint(url), plugin_objects(url, found[0].id), states(url), platform_rows(url, field_def)
     assert after == before
     return str(caught.value)
 
 
-def test_a_migration_that_fails_half_way_leaves_nothing(database_url: str, make_plugin: MakePlugin) -> None:
-    broken = books(make_plugin, migrations={"0002.py": revision("0002", "0001", "op.execute('CREATE TABLE nonsense')")})
-    told = refusal(database_url, broken)
-    assert told.startswith("books@1.0.0: its migration failed: ")
-    assert told.endswith("nothing of it was kept")
+@IN_BOTH_TIERS
+def test_a_migration_that_fails_half_way_leaves_nothing(database_url: str, make_plugin: MakePlugin, tier: Tier) -> None:
+    broken = revision(
+        "0002", "0001", "op.drop_table('a_chapter', schema='plg_books')", "raise RuntimeError('half way')"
+    )
+    told = refusal(database_url, books(make_plugin, migrations={"0002.py": broken}), tier=tier)
+    assert told == "books@1.0.0: its migration failed: RuntimeError: half way; nothing of it was kept"
     assert states(database_url) == {}
     assert plugin_objects(database_url, "books") == []
 
 
+@IN_BOTH_TIERS
 @pytest.mark.parametrize(
     ("statement", "what"),
     [
-        ("op.add_column('account', sa.Column('x', sa.Text()), schema='core')", "account"),
-        ("op.create_index('ix_mine', 'account', ['name'], schema='core')", "ix_mine"),
-        ("op.execute('CREATE TABLE core.mine (n INTEGER)')", "mine"),
-        ("op.execute('DROP TABLE core.tagging')", "tagging"),
-        ("op.execute(\"INSERT INTO plat.epoch (scope, value) VALUES ('mine', 1)\")", "epoch"),
-        ('op.execute("UPDATE plat.epoch SET value = 0")', "epoch"),
+        ("op.add_column('account', sa.Column('x', sa.Text()), schema='core')", "core.account"),
+        ("op.create_index('ix_mine', 'account', ['name'], schema='core')", "core.account"),
+        ("op.execute('CREATE TABLE core.mine (n INTEGER)')", "core.mine"),
+        ("op.execute('DROP TABLE core.tagging')", "core.tagging"),
+        ("op.execute(\"INSERT INTO plat.epoch (scope, value) VALUES ('mine', 1)\")", "plat.epoch"),
+        ('op.execute("UPDATE plat.epoch SET value = 0")', "plat.epoch"),
     ],
 )
 def test_a_migration_that_touches_the_core_is_refused(
-    database_url: str, make_plugin: MakePlugin, statement: str, what: str
+    database_url: str, make_plugin: MakePlugin, statement: str, what: str, tier: Tier
 ) -> None:
     put(database_url, make_plugin("first", ""))
-    told = refusal(database_url, books(make_plugin, migrations={"0002.py": revision("0002", "0001", statement)}))
-    assert told.startswith("books@1.0.0: its migration changes what is not its own (")
-    assert what in told
+    found = books(make_plugin, migrations={"0002.py": revision("0002", "0001", statement)})
+    told = refusal(database_url, found, tier=tier)
+    assert told.startswith(f"books@1.0.0: its migration may not touch {what} (")
+    assert told.endswith(
+        "); a plugin's migrations work in plg_books only; records are read and changed with ctx.api. "
+        "Nothing of it was kept"
+    )
 
 
-def test_a_declared_table_must_exist_and_belong_to_tenants(database_url: str, make_plugin: MakePlugin) -> None:
+@IN_BOTH_TIERS
+def test_a_declared_table_must_exist_and_belong_to_tenants(
+    database_url: str, make_plugin: MakePlugin, tier: Tier
+) -> None:
     missing = books(
         make_plugin, migrations={"0002.py": revision("0002", "0001", "op.drop_table('a_chapter', schema='plg_books')")}
     )
-    assert "declares the table a_chapter, which its migrations do not create" in refusal(database_url, missing)
+    assert "declares the table a_chapter, which its migrations do not create" in refusal(
+        database_url, missing, tier=tier
+    )
     shared = books(
         make_plugin,
         migrations={
-            "0001.py": MIGRATION.replace('"a_chapter",', '"a_chapter_",', 1)
+            "0001.py": MIGRATION.replace('"a_chapter",', '"a_chapter_",')
             + ("    op.create_table('a_chapter', sa.Column('n', sa.Integer()), schema='plg_books')\n")
         },
     )
-    assert "table a_chapter has no tenant_id" in refusal(database_url, shared)
+    assert "table a_chapter has no tenant_id" in refusal(database_url, shared, tier=tier)
 
 
 def test_tables_are_kept_to_tenants_by_postgresql_itself(postgres_url: str, make_plugin: MakePlugin) -> None:

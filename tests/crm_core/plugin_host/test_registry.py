@@ -202,7 +202,9 @@ def handler(ctx, request): ...
 
 @hookimpl
 def routes():
-    return [Route("GET", "no slash", "account", handler, View), *(Route("GET", "/a", "a:read", handler, View),) * 2]
+    nameless = Route("GET", "/b", "b:read", lambda ctx, request: None, View)
+    twice = Route("GET", "/a", "a:read", handler, View)
+    return [Route("GET", "no slash", "account", handler, View), nameless, twice, twice]
 
 @hookimpl
 def scheduled_jobs():
@@ -215,6 +217,7 @@ def scheduled_jobs():
             "scheduled_jobs: two jobs are named nightly; rename one",
             "routes: GET no slash: not a path; write it like /ledger/{account_id}",
             "routes: GET no slash: permission 'account'; write <resource>:<action>, e.g. account:read",
+            "routes: GET /b: the handler's name '<lambda>'; routes are named by it, write a def",
             "routes: GET /a is there twice; remove one",
         )
     )

@@ -27,12 +27,6 @@ def every_wall(required: frozenset[str]) -> Mapping[str, str]:
     return {}
 
 
-@pytest.fixture
-def auto_isolates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiers, "AUTO_ISOLATES", True)
-
-
-@pytest.mark.usefixtures("auto_isolates")
 def test_auto_runs_in_process_what_somebody_vouches_for() -> None:
     assert choices(found("known", "new"), Settings(), _TRUSTED, every_wall) == {
         "known": Choice(Tier.IN_PROCESS, "trusted by operator ann on 2026-01-02"),
@@ -40,7 +34,6 @@ def test_auto_runs_in_process_what_somebody_vouches_for() -> None:
     }
 
 
-@pytest.mark.usefixtures("auto_isolates")
 def test_who_vouches_may_ask_for_isolation_all_the_same() -> None:
     careful = {"known": Verdict(trusted=True, reason="trusted by ann", tier=Tier.ISOLATED)}
     assert choose(found("known"), Settings(), careful, every_wall) == {"known": Tier.ISOLATED}

@@ -7,7 +7,7 @@ import pytest
 
 from crm_core.db.migrate import in_transaction
 from crm_core.errors import PluginError
-from crm_core.plugin_host import tiers, trust
+from crm_core.plugin_host import trust
 from crm_core.plugin_host.package_files import SIGNATURE
 from crm_core.plugin_host.signature import make_key, sign_wheel
 from crm_core.plugin_host.tiers import Tier, Verdict
@@ -127,12 +127,9 @@ def test_keys_have_one_name_each(database_url: str, tmp_path: Path) -> None:
     assert [key.name for key in in_transaction(database_url, trust.stored_in).keys] == ["acme"]
 
 
-def test_the_server_shows_where_a_plugin_runs_and_why(
-    database_url: str, make_plugin: MakePlugin, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_server_shows_where_a_plugin_runs_and_why(database_url: str, make_plugin: MakePlugin) -> None:
     each = make_plugin("plain", "")
     trust.trust(database_url, each, actor="operator ann")
-    monkeypatch.setattr(tiers, "AUTO_ISOLATES", True)
 
     async def scenario() -> dict[str, str]:
         async with running(database_url, plugins=[each], plugin_tier="auto") as app:

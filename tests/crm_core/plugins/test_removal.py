@@ -56,6 +56,10 @@ def plugin_import(ctx, lines):
 _DECLARED = "[hooks.plugin_export]\n[hooks.plugin_uninstall]\n[hooks.plugin_import]\n"
 
 
+def _settings(url: str, **options: Any) -> Settings:
+    return Settings(database_url=url, plugin_tier="in_process", **options)
+
+
 @pytest.fixture
 def shelf(make_plugin: MakePlugin) -> Discovered:
     """Give the plugin with hooks of its own for the way out and back."""
@@ -107,7 +111,7 @@ def _enable(scope: Any) -> None:
 
 
 async def _read(url: str, shelf: Discovered, accounts: dict[UUID, UUID]) -> dict[UUID, Any]:
-    async with opened(Settings(database_url=url, background=False), discovered=[shelf]) as runtime:
+    async with opened(_settings(url, background=False), discovered=[shelf]) as runtime:
         app = RunningApp(runtime, create_app(runtime), next(iter(accounts)))
         for tenant_id in accounts:
             await app.as_system(_enable, tenant_id=tenant_id)
@@ -121,7 +125,7 @@ def _put(url: str, shelf: Discovered) -> None:
 @pytest.mark.parametrize("present", [True, False], ids=["with its code", "without its code"])
 def test_kept_data_is_there_again(database_url: str, shelf: Discovered, *, present: bool) -> None:
     core = core_fingerprint(database_url)
-    settings = Settings(database_url=database_url)
+    settings = _settings(database_url)
     accounts, before = run(_write(database_url, shelf))
     found = [shelf] if present else []
     done = remove(settings, "books", export=None, purge=False, actor="tester", discovered=found)
@@ -135,7 +139,7 @@ def test_kept_data_is_there_again(database_url: str, shelf: Discovered, *, prese
 @pytest.mark.parametrize("present", [True, False], ids=["with its code", "without its code"])
 def test_exported_data_comes_back_whole(database_url: str, shelf: Discovered, tmp_path: Path, *, present: bool) -> None:
     core = core_fingerprint(database_url)
-    settings, file = Settings(database_url=database_url), tmp_path / "books.jsonl"
+    settings, file = _settings(database_url), tmp_path / "books.jsonl"
     accounts, before = run(_write(database_url, shelf))
     found = [shelf] if present else []
     done = remove(settings, "books", export=file, purge=False, actor="tester", discovered=found)
@@ -157,7 +161,7 @@ def test_exported_data_comes_back_whole(database_url: str, shelf: Discovered, tm
 @pytest.mark.parametrize("present", [True, False], ids=["with its code", "without its code"])
 def test_a_purge_leaves_nothing(database_url: str, shelf: Discovered, *, present: bool) -> None:
     core = core_fingerprint(database_url)
-    settings = Settings(database_url=database_url)
+    settings = _settings(database_url)
     run(_write(database_url, shelf))
     found = [shelf] if present else []
     done = remove(settings, "books", export=None, purge=True, actor="tester", discovered=found)
@@ -174,19 +178,19 @@ def test_an_export_moves_to_the_other_kind_of_database(
     here, there = (sqlite_url, postgres_url) if source == "sqlite" else (postgres_url, sqlite_url)
     file, back = tmp_path / "books.jsonl", tmp_path / "back.jsonl"
     accounts, before = run(_write(here, shelf))
-    remove(Settings(database_url=here), "books", export=file, purge=False, actor="tester", discovered=[])
+    remove(_settings(here), "books", export=file, purge=False, actor="tester", discovered=[])
 
     _put(there, shelf)
     run(_same_records(there, shelf, accounts))
-    restore(Settings(database_url=there), "books", file, actor="tester", discovered=[shelf])
+    restore(_settings(there), "books", file, actor="tester", discovered=[shelf])
     assert run(_read(there, shelf, accounts)) == before
-    remove(Settings(database_url=there), "books", export=back, purge=False, actor="tester", discovered=[])
+    remove(_settings(there), "books", export=back, purge=False, actor="tester", discovered=[])
     assert sorted(file.read_text().splitlines()[1:-1]) == sorted(back.read_text().splitlines()[1:-1])
 
 
 async def _same_records(url: str, shelf: Discovered, accounts: dict[UUID, UUID]) -> None:
     """Make the same tenants and accounts in another database, as a move of the core's own data would."""
-    async with opened(Settings(database_url=url, background=False), discovered=[shelf]) as runtime:
+    async with opened(_settings(url, background=False), discovered=[shelf]) as runtime:
         for place, tenant_id in enumerate(accounts):
 
             def make(scope: Any, place: int = place, tenant_id: UUID = tenant_id) -> None:
@@ -207,7 +211,7 @@ def _damaged(file: Path, change: Any) -> Path:
 def test_a_damaged_export_is_refused_and_nothing_is_loaded(
     database_url: str, shelf: Discovered, tmp_path: Path
 ) -> None:
-    settings, file = Settings(database_url=database_url), tmp_path / "books.jsonl"
+    settings, file = _settings(database_url), tmp_path / "books.jsonl"
     accounts, _ = run(_write(database_url, shelf))
     remove(settings, "books", export=file, purge=False, actor="tester", discovered=[])
     _put(database_url, shelf)
@@ -228,7 +232,7 @@ def test_a_damaged_export_is_refused_and_nothing_is_loaded(
 
 
 def test_a_refused_import_empties_the_tables_again(database_url: str, shelf: Discovered, tmp_path: Path) -> None:
-    settings, file = Settings(database_url=database_url), tmp_path / "books.jsonl"
+    settings, file = _settings(database_url), tmp_path / "books.jsonl"
     accounts, before = run(_write(database_url, shelf))
     remove(settings, "books", export=file, purge=False, actor="tester", discovered=[shelf])
     _put(database_url, shelf)
@@ -257,7 +261,7 @@ def test_an_export_that_refers_to_records_that_are_gone_loads_nothing(
     database_url: str, shelf: Discovered, tmp_path: Path
 ) -> None:
     file = tmp_path / "books.jsonl"
-    settings = Settings(database_url=database_url)
+    settings = _settings(database_url)
     run(_write(database_url, shelf))
     remove(settings, "books", export=file, purge=False, actor="tester", discovered=[])
     text = file.read_text()
@@ -280,7 +284,7 @@ def _rehashed(file: Path, text: str) -> Path:
 
 def test_an_export_that_cannot_be_written_removes_nothing(database_url: str, shelf: Discovered, tmp_path: Path) -> None:
     accounts, before = run(_write(database_url, shelf))
-    settings = Settings(database_url=database_url)
+    settings = _settings(database_url)
     with pytest.raises(PluginError, match=r"cannot be written: .*; plugin books stays installed"):
         remove(settings, "books", export=tmp_path / "no" / "f", purge=False, actor="tester", discovered=[shelf])
     assert run(_read(database_url, shelf, accounts)) == before

@@ -67,7 +67,7 @@ def test_enabling_is_seen_by_other_processes_without_a_restart(database_url: str
     guard = make_plugin("guard", _GUARD, _ON_ACCOUNTS)
 
     async def scenario() -> None:
-        settings = Settings(database_url=database_url, background=False, refresh_seconds=0)
+        settings = Settings(database_url=database_url, plugin_tier="in_process", background=False, refresh_seconds=0)
         async with running(database_url, plugins=[guard]) as app, opened(settings, discovered=[guard]) as second:
             other = await app.add_tenant("other")
             assert [await _status(second, tenant) for tenant in (app.tenant_id, other)] == [422, 201]
@@ -85,7 +85,7 @@ def test_a_process_looks_again_after_its_time(database_url: str, make_plugin: Ma
     guard = make_plugin("guard", _GUARD, _ON_ACCOUNTS)
 
     async def scenario() -> None:
-        settings = Settings(database_url=database_url, background=False, refresh_seconds=3600)
+        settings = Settings(database_url=database_url, plugin_tier="in_process", background=False, refresh_seconds=3600)
         async with running(database_url, plugins=[guard]) as app, opened(settings, discovered=[guard]) as second:
             assert await _status(second, app.tenant_id) == 422
             await app.as_system(lambda scope: disable(scope, "guard"))

@@ -213,6 +213,11 @@ def test_a_refusal_cannot_be_swallowed(database_url: str, tmp_path: Path, way: s
     assert told.startswith("a@1.0.0: its migration may not touch core.tagging (DROP TABLE ")
 
 
+@pytest.mark.parametrize("end", ["SystemExit", "SystemExit(0)", "GeneratorExit"])
+def test_a_migration_that_ends_the_program_has_failed(database_url: str, tmp_path: Path, way: str, end: str) -> None:
+    assert refused(database_url, tmp_path, f"raise {end}", way).startswith("a@1.0.0: its migration failed")
+
+
 def test_a_migration_opens_no_connection_of_its_own(database_url: str, tmp_path: Path, way: str) -> None:
     if way == "in_worker":
         # There is none to open: the driver of a worker has this one channel.

@@ -1,0 +1,64 @@
+"""Run one attack at one place, whatever kind it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from tests.adversarial.corpus import ATTACKS
+from tests.adversarial.migrations import ALLOWED, MIGRATIONS
+from tests.adversarial.places import PLACES
+from tests.adversarial.residue import RESIDUE
+
+if TYPE_CHECKING:
+    from tests.adversarial.judge import Outcome
+    from tests.adversarial.places import Place
+    from tests.adversarial.world import World
+
+# In the server's own process these leave it changed, or gone: each gets a server of its own.
+_DISTURBING = frozenset({"patching", "resources"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One attack of a hook or of a migration; a control is something legal."""
+
+    name: str
+    family: str
+    control: bool = False
+
+    def disturbs(self, place: Place) -> bool:
+        """Tell whether the server may be another one afterwards."""
+        return place.tier == "in_process" and self.family in _DISTURBING
+
+    def at(self, place: Place) -> bool:
+        """Tell whether the short run tries it here: once per tier that stands up to it, on either database."""
+        turn = crc32(self.name.encode()) % len(PLACES)
+        if self.family in _DISTURBING:
+            return place.tier == "isolated" and (place.database == "sqlite") == (turn % 2 == 0)
+        return self.control or PLACES.index(place) == turn or (place.tier == "isolated" and self.name in RESIDUE)
+
+    def run(self, world: World, place: Place) -> Outcome:
+        """Attack, and compare the world with before."""
+        if self.family == "migrations":
+            return world.migrate(self.name, {**MIGRATIONS, **ALLOWED}[self.name])
+        outcome = world.attack(ATTACKS[self.name])
+        if self.disturbs(place):
+            world.restart()
+        return outcome
+
+
+CASES = (
+    *(Case(each.id, each.family, each.control) for each in ATTACKS.values()),
+    *(Case(name, "migrations") for name in MIGRATIONS),
+    *(Case(name, "migrations", control=True) for name in ALLOWED),
+)
+
+
+def is_well(case: Case, outcome: Outcome, place: Place) -> bool:
+    """Tell whether it ended as it must: no harm but what is listed, and what is legal was done."""
+    if case.control:
+        done = 0 if case.family == "migrations" else 201
+        return (outcome.status, outcome.harms) == (done, ())
+    return not outcome.harms or (place.tier == "in_process" and case.name in RESIDUE)

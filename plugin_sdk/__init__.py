@@ -42,7 +42,7 @@ from plugin_sdk.records import (
 )
 from plugin_sdk.versions import Range, parse_version
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "HOOKS",

@@ -114,6 +114,9 @@ class Guard:
             figures.doubt()
             _blame(hooks, plugin, hook, error)
             ending = _translated(plugin, hook, error)
+            if hooks.episode.trials and isinstance(error, Rejected) and isinstance(ending, Refused):
+                # A veto is an answer, too, raised or returned.
+                hooks.episode.passed.add(plugin.id)
             if ending is error:
                 raise
             raise ending from error

@@ -123,9 +123,15 @@ class World:
         return [tuple(row) for row in await self.run(lambda scope: scope.uow.fetch(Statement(statement), {}))]
 
     async def execute(self, statement: Any) -> int:
-        """Write directly, as somebody with the database's password could."""
-        count: int = await self.run(lambda scope: scope.uow.execute(Statement(statement), {}))
-        return count
+        """Write directly, as somebody with the password of the tables' owner could."""
+
+        def change(connection: Connection) -> int:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.func.set_config("crm.tenant", str(self.tenant_id), True))  # noqa: FBT003 - SQL
+            changed: int = connection.execute(statement).rowcount
+            return changed
+
+        return await asyncio.to_thread(in_transaction, self.url, change)
 
     async def seen(self, plugin: Any) -> list[tuple[str, str]]:
         """Return what a plugin has noted, in the order in which it received it (by event id)."""

@@ -201,7 +201,10 @@ def test_a_plugin_that_fails_again_and_again_is_quarantined_until_somebody_resum
     run(scenario())
 
 
-def test_one_call_that_succeeds_closes_the_breaker(database_url: str, make_plugin: MakePlugin) -> None:
+@pytest.mark.parametrize(("mode", "status"), [("good", 201), ("no", 422)], ids=["accepts", "refuses"])
+def test_one_call_that_answers_closes_the_breaker(
+    database_url: str, make_plugin: MakePlugin, mode: str, status: int
+) -> None:
     fragile = _fragile(make_plugin, "record_validate")
 
     async def scenario() -> None:
@@ -210,11 +213,8 @@ def test_one_call_that_succeeds_closes_the_breaker(database_url: str, make_plugi
             for _ in range(3):
                 assert (await _make(app)).status_code == 500
             assert (await _shown(app))["health"]["breaker"] == "half_open"
-            _module(fragile).MODE[0] = "no"
-            assert (await _make(app)).status_code == 422
-            assert (await _shown(app))["health"]["breaker"] == "half_open"
-            _module(fragile).MODE[0] = "good"
-            assert (await _make(app)).status_code == 201
+            _module(fragile).MODE[0] = mode
+            assert (await _make(app)).status_code == status
             shown = (await _shown(app))["health"]
             assert (shown["breaker"], shown["recent_failures"], shown["openings"]) == ("closed", 0, 1)
             assert "plugin_recovered" in [action for (action,) in await _rows(app, audit_event.c.action)]

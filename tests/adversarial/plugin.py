@@ -127,16 +127,17 @@ _VICTIM = """
     from plugin_sdk import hookimpl
     from plugin_sdk.db import Namespace, record_reference
 
-    IN_MEMORY = "secret-of-the-victim"
     SEEN = "nothing"
     secret = Namespace("victim").table("secret", *record_reference("record_id"), sa.Column("body", sa.Text()))
 
 
     @hookimpl
     def record_after_write(ctx, new):
+        global SEEN
+        SEEN = ctx.settings["token"]
         if new["name"] == "keeper of secrets":
-            ctx.sql.execute(sa.insert(secret).values(id=new.id, record_id=new.id, body=IN_MEMORY))
-            ctx.fields.set("account", new.id, {"hidden": IN_MEMORY})
+            ctx.sql.execute(sa.insert(secret).values(id=new.id, record_id=new.id, body=SEEN))
+            ctx.fields.set("account", new.id, {"hidden": SEEN})
 """
 HOOKS_USED = ("find_duplicates", "record_before_write", "record_validate", "record_after_write")
 
@@ -149,7 +150,7 @@ def write_attacker(site: Path) -> None:
 
 def write_victim(site: Path) -> None:
     """Write the package of the plugin whose secrets the other one is after."""
-    _write(site, "victim", _VICTIM, ("record_after_write",), table="secret", field="hidden")
+    _write(site, "victim", _VICTIM, ("record_after_write",), table="secret", field="hidden", facts=("token",))
 
 
 def write_migrating(site: Path, body: str, host_file: Path) -> Path:

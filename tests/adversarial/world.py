@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _OTHERS = "secret-of-the-other-tenant"
 _HOST = "host-secret"
+_VICTIMS = "secret-of-the-victim"
 _SECONDS = 15.0
 _LONGEST_INSTALL = 60.0
 _NO_ANSWER = "no answer"
@@ -87,14 +88,14 @@ class World:
     def migrate(self, name: str, body: str) -> Outcome:
         """Let an administrator install a plugin whose migration attacks, and compare the world with before."""
         package = write_migrating(self.folder / "site", body, self.folder / "host")
-        before = self._rows()
+        before = self._rows_of_others()
         installed, text = False, ""
         try:
             self.command.run("plugin", "install", MIGRATING, seconds=_LONGEST_INSTALL)
             installed = True
         except CommandError as error:
             text = error.output
-        after = self._rows()
+        after = self._rows_of_others()
         harms = [*changed_rows(before, after, accepted=installed), *read_secrets(text, self._secrets())]
         harms += self._next_request()
         if installed:
@@ -114,7 +115,7 @@ class World:
         self.start()
 
     def _secrets(self) -> tuple[str, ...]:
-        return (_OTHERS, "secret-of-the-victim", _HOST, self.command.environment["CRM_DATABASE_URL"])
+        return (_OTHERS, _VICTIMS, _HOST, self.command.environment["CRM_DATABASE_URL"])
 
     def _next_request(self) -> Iterator[str]:
         """Ask for something ordinary, and write something ordinary."""
@@ -134,6 +135,13 @@ class World:
 
     def _rows(self) -> Rows:
         return all_rows(self.look, self.facts["other_tenant"].replace("-", ""))
+
+    def _rows_of_others(self) -> Rows:
+        """Return the rows that no step of the migrating plugin's own life may change."""
+        return {
+            table: frozenset(row for row in rows if not (table.startswith("plat") and f'"{MIGRATING}"' in row))
+            for table, rows in self._rows().items()
+        }
 
     def _get(self, path: str) -> httpx.Response | None:
         try:
@@ -206,7 +214,7 @@ def _socket(url: str) -> str:
 def _enable(world: World, tenant: str, facts: Mapping[str, str]) -> None:
     options = [text for name, value in facts.items() if value for text in ("--set", f"{name}={value}")]
     world.command.run("plugin", "enable", "attacker", "--tenant", tenant, *options)
-    world.command.run("plugin", "enable", "victim", "--tenant", tenant)
+    world.command.run("plugin", "enable", "victim", "--tenant", tenant, "--set", f"token={_VICTIMS}")
 
 
 def _create(world: World, *accounts: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ _SCHEMAS = ("core", "plat")
 _ROWS = "SELECT, INSERT, UPDATE, DELETE"
 # What has happened is added to and never changed.
 _APPENDED = ("core.audit_event", "core.audit_seal")
+_ANALYZE = "plat.analyze(regclass)"
 _VERSIONS = ("core.alembic_version", "plat.alembic_version")
 _NOT_ALLOWED = "42501"
 
@@ -34,7 +35,11 @@ WHERE n.nspname = ANY (:schemas) AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
   AND pg_get_userbyid(c.relowner) <> CAST(:owner AS text)
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                   AND d.deptype IN ('a', 'i') AND d.refclassid = 'pg_class'::regclass)
-ORDER BY c.relname
+UNION ALL
+SELECT format('ALTER FUNCTION %s OWNER TO %I', p.oid::regprocedure, CAST(:owner AS text))
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = ANY (:schemas) AND pg_get_userbyid(p.proowner) <> CAST(:owner AS text)
+ORDER BY 1
 """)
 _HAS_DATABASE = """
 SELECT pg_has_role(current_user, datdba, 'USAGE'), quote_ident(datname)
@@ -119,5 +124,6 @@ def _grants(roles: Roles) -> Iterable[str]:
         # For what later migrations make.
         yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT {_ROWS} ON TABLES TO {app}"
         yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {app}"
+    yield f"GRANT EXECUTE ON FUNCTION {_ANALYZE} TO {app}"
     yield f"REVOKE UPDATE, DELETE ON {', '.join(_APPENDED)} FROM {app}"
     yield f"REVOKE INSERT, UPDATE, DELETE ON {', '.join(_VERSIONS)} FROM {app}"

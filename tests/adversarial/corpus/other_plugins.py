@@ -99,7 +99,7 @@ def read_other_module(ctx, new, facts):
     """Read what another plugin keeps in memory."""
     import crm_victim.hooks as victim
 
-    loot(victim.IN_MEMORY)
+    loot(victim.SEEN)
 
 
 @attack()

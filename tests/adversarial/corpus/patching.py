@@ -128,7 +128,8 @@ def signal_handlers(ctx, new, facts):
     import signal
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    loot("host-secret: SIGTERM is ignored")
+    if "crm_core.isolation.worker.serving" not in __import__("sys").modules:
+        loot("host-secret: the server ignores SIGTERM")
 
 
 @attack()

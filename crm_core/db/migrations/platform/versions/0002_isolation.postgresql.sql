@@ -51,3 +51,7 @@ ALTER TABLE plat.plugin_health FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON plat.plugin_health USING (tenant_id = nullif(current_setting('crm.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('crm.tenant', true), '')::uuid);
 
 CREATE POLICY maintenance ON plat.plugin_health USING (current_setting('crm.maintenance', true) = 'on') WITH CHECK (current_setting('crm.maintenance', true) = 'on');
+
+CREATE FUNCTION plat.analyze(relation regclass) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'BEGIN EXECUTE format(''ANALYZE %s'', relation); END';
+
+REVOKE ALL ON FUNCTION plat.analyze(regclass) FROM PUBLIC;

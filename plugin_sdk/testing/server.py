@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["CrmServer"]
 
 DATABASE: Final = "CRM_TEST_DATABASE_URL"
+TIER: Final = "CRM_TEST_PLUGIN_TIER"
 
 
 class CrmServer:
     """A core that runs until the ``with`` block ends; relay and jobs run only when a test asks for them.
 
     The database is a SQLite file in a temporary folder, or the one that ``CRM_TEST_DATABASE_URL`` names, used as it
-    is. ``plugins`` are installed before the server starts: they must be packages of this environment.
+    is. ``CRM_TEST_PLUGIN_TIER`` says where plugins run, ``in_process`` or ``isolated``; without it the core decides.
+    ``plugins`` are installed before the server starts: they must be packages of this environment.
     """
 
     def __init__(self, plugins: Sequence[str] = (), *, program: Sequence[str] | None = None) -> None:
@@ -69,6 +71,8 @@ class CrmServer:
         url = os.environ.get(DATABASE, f"sqlite:///{file.as_posix()}")
         # Refresh: what commands change (keys, tenants) holds for the next request, not half a second later.
         settings = {"CRM_DATABASE_URL": url, "CRM_BACKGROUND": "false", "CRM_REFRESH_SECONDS": "0"}
+        if TIER in os.environ:
+            settings["CRM_PLUGIN_TIER"] = os.environ[TIER]
         try:
             self._command = Command(tuple(self._program or find_command()), clean_environment(**settings))
             self.main = self._prepare(given=DATABASE in os.environ)

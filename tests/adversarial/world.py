@@ -126,8 +126,9 @@ class World:
             yield _GONE
         elif seen.status_code != httpx.codes.OK or seen.json()["name"] != self.target:
             yield f"the next read answers {seen.status_code}"
-            # Harm is told once, not by every attack that follows.
-            self.target = seen.json().get("name", "")
+            if seen.status_code == httpx.codes.OK:
+                # Harm is told once, not by every attack that follows.
+                self.target = seen.json()["name"]
         elif made.status_code != httpx.codes.CREATED or made.json()["name"] != name:
             yield f"the next write answers {made.status_code}"
         else:

@@ -73,6 +73,7 @@ def test_the_core_gets_a_database_of_its_own_and_no_background_work(
 ) -> None:
     monkeypatch.setenv("CRM_POOL_SIZE", "1")
     monkeypatch.delenv("CRM_TEST_DATABASE_URL", raising=False)
+    monkeypatch.delenv("CRM_TEST_PLUGIN_TIER", raising=False)
 
     with CrmServer(program=core(tmp_path)):
         settings = notes(tmp_path)[0][1]
@@ -81,6 +82,13 @@ def test_the_core_gets_a_database_of_its_own_and_no_background_work(
     assert settings == {"CRM_BACKGROUND": "false", "CRM_REFRESH_SECONDS": "0"}
     assert url.startswith("sqlite:////")
     assert not os.path.exists(os.path.dirname(url.removeprefix("sqlite:///")))  # noqa: PTH110, PTH120 - plain texts
+
+
+def test_where_plugins_run_is_said_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_TEST_PLUGIN_TIER", "isolated")
+
+    with CrmServer(program=core(tmp_path)):
+        assert notes(tmp_path)[0][1]["CRM_PLUGIN_TIER"] == "isolated"
 
 
 @pytest.mark.parametrize(("tenant", "made"), [("main", []), ("other", [["init", "--json"]])])

@@ -24,6 +24,7 @@ RESIDUE = {
     "start_process": "starts programs",
     "fork": "forks the server",
     "network": "sends what it likes over the network",
+    "database_network": "connects to the database's server",
     "trace_host": "opens the memory of a process of the same account",
     "kill_host": "stops or ends the server by a signal",
     "exit_process": "ends the process it runs in",

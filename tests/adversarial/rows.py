@@ -19,7 +19,8 @@ Rows = dict[str, frozenset[str]]
 _OWN = "plg_attacker"
 CATALOG = "catalog"
 _TABLES = """
-    SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND (n.nspname IN ('core', 'plat') OR n.nspname LIKE 'plg\\_%') ORDER BY 1
 """
 

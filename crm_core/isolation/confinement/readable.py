@@ -33,7 +33,7 @@ def code(paths: Iterable[str]) -> list[str]:
     """
     environments = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     libraries = [f"{prefix}/{name}" for prefix in sorted(environments) for name in ("lib", "lib64")]
-    return _existing([*libraries, *_LIBRARIES, *_packages(), *paths])
+    return _existing([*libraries, *_LIBRARIES, *_installed(), *_packages(), *paths])
 
 
 def listed() -> list[str]:
@@ -51,6 +51,11 @@ def obstacle(folders: Iterable[str]) -> str | None:
         if not Path(folder).stat().st_mode & stat.S_IROTH:
             return folder
     return None
+
+
+def _installed() -> list[str]:
+    """Return the folders into which wheels were installed; a ``.pth`` file may name one outside the environment."""
+    return [folder for folder in sys.path if folder and any(Path(folder).glob("*.dist-info"))]
 
 
 def _packages() -> list[str]:

@@ -29,6 +29,18 @@ def test_the_code_of_a_worker_is_libraries_ours_and_the_plugins_folders(public: 
     assert str(Path(crm_core.__path__[0]).parent) in readable.listed()
 
 
+def test_a_folder_that_a_pth_file_names_is_read_if_wheels_were_installed_into_it(
+    monkeypatch: pytest.MonkeyPatch, public: Path
+) -> None:
+    checkout, shared = public / "checkout", public / "shared"
+    checkout.mkdir()
+    (shared / "sample-1.0.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [*sys.path, "", str(checkout), str(shared), str(public / "missing")])
+    folders = readable.code([])
+    assert str(shared) in folders
+    assert str(checkout) not in folders
+
+
 def test_what_keeps_others_out_is_found_on_the_way(monkeypatch: pytest.MonkeyPatch, public: Path) -> None:
     modes = {public / "a": 0o755, public / "a" / "b": 0o755}
     for folder, mode in modes.items():

@@ -59,7 +59,8 @@ def _attack(
             told = "" if well and not outcome.harms else f" {'; '.join(outcome.harms)} {outcome.answer[:300]}"
             line = f"{'' if well else '!!! '}{place}: {case.family}: {case.name}: {outcome.status}{told}"
             print(line, flush=True)  # noqa: T201 - a command
-            harms[case.name] = outcome.harms
+            # Something legal that was refused did no harm, and counts all the same.
+            harms[case.name] = outcome.harms or (() if well else ("refused",))
     return harms, wrong
 
 

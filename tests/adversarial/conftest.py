@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tests.adversarial.places import PLACES, Place, Templates, world_at
+from tests.adversarial.places import Templates, world_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.adversarial.places import Place
     from tests.adversarial.world import World
     from tests.support.postgres import PostgresServer
 
 
-@pytest.fixture(scope="module", params=PLACES, ids=str)
+@pytest.fixture(scope="module")
 def place(request: pytest.FixtureRequest) -> Place:
-    """Give each place in its turn."""
+    """Give the place that the test names."""
     return cast("Place", request.param)
 
 

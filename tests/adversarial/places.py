@@ -30,7 +30,10 @@ class Place:
         return f"{self.tier.replace('_', ' ')}, {'SQLite' if self.database == 'sqlite' else 'PostgreSQL'}"
 
 
-PLACES = tuple(Place(database, tier) for tier in ("in_process", "isolated") for database in ("sqlite", "postgresql"))
+_DATABASES = ("sqlite", "postgresql")
+IN_PROCESS = tuple(Place(database, "in_process") for database in _DATABASES)
+ISOLATED = tuple(Place(database, "isolated") for database in _DATABASES)
+PLACES = IN_PROCESS + ISOLATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def table(results: Mapping[Place, Mapping[str, tuple[str, ...]]]) -> str:
     """Return the table: a line per family, a column per place."""
     day = dt.datetime.now(dt.UTC).date()
     lines = [
-        f"Run on {day} with `python -m tests.adversarial --write`: attacks that did harm, of all of the family.",
+        f"Run on {day} with `python -m tests.adversarial`: attacks that did harm, of all of the family.",
         "",
         f"| Family | {' | '.join(map(str, PLACES))} |",
         f"|---|{'---:|' * len(PLACES)}",

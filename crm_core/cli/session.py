@@ -35,8 +35,11 @@ def settings_for(database: str | None, **overrides: Any) -> Settings:
     return Settings.from_environment(database_url=database, **overrides)
 
 
-def with_runtime(database: str | None, work: Callable[[Runtime], Awaitable[T]]) -> T:
-    """Open a runtime on a migrated database, run ``work`` and close it; errors end the command in one line."""
+def with_runtime(database: str | None, work: Callable[[Runtime], Awaitable[T]], *, plugins: bool = True) -> T:
+    """Open a runtime on a migrated database, run ``work`` and close it; errors end the command in one line.
+
+    Without ``plugins`` none is loaded, which takes a moment each: for work that none can have a part in.
+    """
     from crm_core.errors import CrmError
     from crm_core.runtime import opened
 
@@ -44,7 +47,7 @@ def with_runtime(database: str | None, work: Callable[[Runtime], Awaitable[T]]) 
     require_migrated(settings)
 
     async def run() -> T:
-        async with opened(settings) as runtime:
+        async with opened(settings, discovered=None if plugins else ()) as runtime:
             return await work(runtime)
 
     try:

@@ -24,7 +24,7 @@ def init(
 ) -> None:
     """Make the database, the first tenant and its administrator's API key (shown once)."""
     _migrate(database)
-    made = with_runtime(database, lambda runtime: _make(runtime, "main", name, "live", currency))
+    made = with_runtime(database, lambda runtime: _make(runtime, "main", name, "live", currency), plugins=False)
     _show_made(made, as_json=as_json)
 
 
@@ -45,7 +45,7 @@ def create_tenant(
     as_json: AsJson = False,
 ) -> None:
     """Make a tenant with roles, default pipelines and an administrator's API key (shown once)."""
-    made = with_runtime(database, lambda runtime: _make(runtime, key, name or key, kind, currency))
+    made = with_runtime(database, lambda runtime: _make(runtime, key, name or key, kind, currency), plugins=False)
     _show_made(made, as_json=as_json)
 
 
@@ -61,7 +61,7 @@ def list_tenants(database: Database = None, as_json: AsJson = False) -> None:
         )
         return [{"tenant_id": str(row[0]), "tenant": row[1], "name": row[2], "kind": row[3]} for row in rows]
 
-    rows = with_runtime(database, work)
+    rows = with_runtime(database, work, plugins=False)
     show(rows, table(rows, ["tenant", "name", "kind", "tenant_id"]), as_json=as_json)
 
 

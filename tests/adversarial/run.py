@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # In the server's own process these leave it changed, or gone: each gets a server of its own.
 _DISTURBING = frozenset({"patching", "resources"})
-_TURNS = 2 * len(PLACES)
+_TURNS = 4 * len(PLACES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Case:
         return place.tier == "in_process" and self.family in _DISTURBING
 
     def at(self, place: Place) -> bool:
-        """Tell whether the short run tries it here: what is legal, and every eighth attack, others at each place."""
+        """Tell whether the short run tries it here: what is legal, and every sixteenth attack, others at each place."""
         if self.disturbs(place):
             return False
         return self.control or crc32(self.name.encode()) % _TURNS == PLACES.index(place)

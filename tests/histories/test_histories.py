@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
 
 _FULL = os.environ.get("CRM_FULL") == "1"
-_EXAMPLES, _STEPS = (100, 40) if _FULL else (10, 14)
+_EXAMPLES, _STEPS = (100, 40) if _FULL else (6, 12)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Real purchases, imported through the public command: exact totals, repeatable, and the same after a crash.
 
-The first 5,000 purchases are imported on every run, with the plugins in process; all 69,659 with ``CRM_FULL=1``. The
+The first 2,000 purchases are imported on every run, with the plugins in process; all 69,659 with ``CRM_FULL=1``. The
 import that is killed has the plugins isolated. The plugins loyalty and lead_scoring must be installed in the
 environment; loyalty's points are checked against the file, too.
 """
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[2]
 _MAPPING = _ROOT / "tests" / "data" / "cdnow.toml"
 _PLUGINS = ("loyalty", "lead_scoring")
-_SAMPLE = 5_000
-_KILLED = 600
+_SAMPLE = 2_000
+_KILLED = 300
 _CUSTOMERS, _PURCHASES = 23_570, 69_659
 _TABLES = ("account", "sales_order", "sales_order_line", "external_ref", "record", "audit_event", "outbox")
 _TIMEOUT = 600

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.rest.served import Served
 
 _FULL = os.environ.get("CRM_FULL") == "1"
-_EXAMPLES = 200 if _FULL else 3
+_EXAMPLES = 200 if _FULL else 1
 _SEARCH = settings(
     max_examples=_EXAMPLES,
     derandomize=not _FULL,

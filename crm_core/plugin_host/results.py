@@ -117,7 +117,7 @@ def _issues(result: Any, meter: Meter | None) -> tuple[Issue, ...]:
         if type(code) is not str or type(text) is not str or type(field) not in _TEXT_OR_NONE:
             return _any_issues(found, meter)
         told = f"{code}{text}{field}"
-        if not told.isascii():
+        if not told.isascii() or "\0" in told:
             return _any_issues(found, meter)
         size += EACH + len(told)
     meter.payload += size

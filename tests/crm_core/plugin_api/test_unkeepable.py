@@ -67,6 +67,7 @@ _REFUSED: list[Any] = [
     ("own", _HALF, "plugins.patcher.tier", f"{_WRITE}plugins.patcher.tier: "),
     ("own", _HUGE, "plugins.patcher.tier", f"{_WRITE}plugins.patcher.tier: "),
     ("issue", _HALF, None, "plugin patcher@1.0.0 failed in record_validate: WrongResult: "),
+    ("issue", _NUL, None, "plugin patcher@1.0.0 failed in record_validate: WrongResult: "),
     ("raise", _HALF, None, "plugin patcher@1.0.0 failed in record_validate: Rejected: \\ud800stolen"),
 ]
 
